@@ -129,6 +129,9 @@ class Step:
 
     def at(self, x: Any) -> Rule:
         """Return the rule of an activation as it is at another input."""
+        return lambda g: self._at(x)(g)  # Where it is not defined, it fails when it is asked.
+
+    def _at(self, x: Any) -> Rule:
         if self.mask is not None:
             return self.replay.rule(self.edge, operands={self.mask: np.asarray(x) > 0})
         if self.others:
@@ -136,6 +139,10 @@ class Step:
         operands = [self.replay.values[key] for key in self.node.operands]
         operands[self.edge[1]] = x
         return self.ruled(x, self.primitive.forward(*operands, **self.node.parameters))
+
+    def using(self, value: Any) -> Rule:
+        """Return the rule of a product with another value of its other operand."""
+        return self.replay.rule(self.edge, operands={1 - self.edge[1]: value})
 
     def given(self, y: Any) -> Rule:
         """Return the rule of an activation with another output, in a formula that has one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,12 +99,7 @@ def other_throughout(case: Case, target: Target) -> Iterator[Candidate]:
                 title = f"{text_of(replay.graph, x)} is used in place of {name} throughout"
                 instead.append((title, "wrong tensor", np.asarray(replay.values[x.id])))
         for title, kind, other in instead[: 2 * MOST_MEETING]:
-            rules = {
-                step.edge: replay.rule(
-                    step.edge, operands={1 - step.edge[1]: _seen(replay, step.other, key, other)}
-                )
-                for step in some
-            }
+            rules = {step.edge: step.using(_seen(replay, step.other, key, other)) for step in some}
             yield Candidate(title, 1.3, predict=wrong(replay, rules), kind=kind)
 
 
@@ -167,7 +162,7 @@ def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
         tried.append(value)
         text, value = text_of(graph, other), value.astype(dtype)
         for title, rule in (
-            (f"{name} is taken at {text}, in place of {before}", _at(step, value)),
+            (f"{name} is taken at {text}, in place of {before}", step.at(value)),
             (
                 f"the formula of {name} for its output {step.name} is given {text}",
                 step.given(value),
@@ -190,10 +185,6 @@ def _widened(replay: Replay, node: Node, shape: tuple[int, ...]) -> Iterator[tup
             yield node, np.broadcast_to(form, shape)
         except ValueError:
             continue
-
-
-def _at(step: Step, x: Any) -> Rule:
-    return lambda g: step.at(x)(g)
 
 
 def _few_bits(step: Step, rule: Rule) -> bool:
@@ -233,9 +224,7 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
                 title = f"{name} is read in another order: reshape in place of transpose"
                 tried.append((title, np.reshape(value, turned).T))
             for title, operand in tried:
-                rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
-                predict = wrong(replay, {step.edge: rule})
-                yield Candidate(title, cost, predict=predict, kind=kind)
+                yield step.candidate(title, cost, step.using(operand), kind)
         if step.primitive in SLIDING:
             yield from _turned_round(step, belongs, name)
 
@@ -249,8 +238,7 @@ def _turned_round(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
             f"{name} is used as it is on the way back, not turned round: of a convolution, it is "
             f"flipped along {'axes' if len(axes) > 1 else 'axis'} {' and '.join(map(str, axes))}"
         )
-        rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: np.flip(value, axes)})
-        yield step.candidate(title, 0.7, rule, "not transposed")
+        yield step.candidate(title, 0.7, step.using(np.flip(value, axes)), "not transposed")
 
 
 SLIDING = (ops.conv, ops.conv_input, ops.conv_weight)
@@ -261,16 +249,12 @@ def _of_other_shapes(step: Step) -> Iterator[Candidate]:
     graph, belongs = step.replay.graph, step.other
     if belongs is None or not belongs.shape:
         return
-    name, found = text_of(graph, belongs), list[tuple[str, Any]]()
+    name = text_of(graph, belongs)
     if step.is_matrix_product:
-        found.append(
-            (f"the factor {name} is missing: 1 stands in its place", np.ones(belongs.shape))
-        )
+        title = f"the factor {name} is missing: 1 stands in its place"
+        yield step.candidate(title, 1.2, step.using(np.ones(belongs.shape)))
     for text, operand in _rebuilt(step.replay, belongs):
-        found.append((f"{text} is used in place of {name}", operand))
-    for title, operand in found:
-        rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
-        yield step.candidate(title, 1.2, rule)
+        yield step.candidate(f"{text} is used in place of {name}", 1.2, step.using(operand))
 
 
 def _rebuilt(replay: Replay, product: Node) -> Iterator[tuple[str, Any]]:
@@ -307,26 +291,21 @@ def exchanged(case: Case, target: Target) -> Iterator[Candidate]:
             if others[0] is others[1] or others[0].shape != others[1].shape:
                 continue
             replay = one.replay
-            names = [text_of(replay.graph, x) for x in others]
-            rules = [
-                (step, replay.rule(step.edge, operands={1 - step.edge[1]: replay.values[x.id]}))
-                for step, x in zip((one, two), others[::-1], strict=True)
-            ]
-            yield Candidate(
-                f"{names[0]} and {names[1]} are exchanged on the way back to "
-                f"{text_of(replay.graph, one.operand)}",
-                1.1,
-                predict=Made(
-                    replay,
-                    key,
-                    functools.partial(_all_sent, rules),
-                    functools.partial(_all_sent, [(step, None) for step in (one, two)]),
-                ),
+            title = (
+                f"{' and '.join(text_of(replay.graph, x) for x in others)} are exchanged on the "
+                f"way back to {text_of(replay.graph, one.operand)}"
             )
+            sent = functools.partial(_sent, (one, two), [replay.values[x.id] for x in others[::-1]])
+            made = Made(replay, key, sent, replay.total([one.edge, two.edge]))
+            yield Candidate(title, 1.1, predict=made)
 
 
-def _all_sent(rules: Iterable[tuple[Step, Rule | None]]) -> Any:
-    return sum(s.replay.sent(s.edge, s.replay.gradients[s.node.id], rule) for s, rule in rules)
+def _sent(together: Sequence[Step], operands: Sequence[Any]) -> Any:
+    """Return what steps send to one tensor with other operands."""
+    return sum(
+        step.replay.sent(step.edge, step.replay.gradients[step.node.id], step.using(x))
+        for step, x in zip(together, operands, strict=True)
+    )
 
 
 @mistake("wrong gradient", "The gradient of another layer was handed on.", last=True)

@@ -232,7 +232,7 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
                 f"the {'columns' if columns else 'rows'} of {text_of(replay.graph, other)} are in "
                 f"another order than those of the gradient at {step.name}; {_in_words(order)}"
             )
-            yield step.candidate(title, 1.0, replay.rule(step.edge, operands={1 - position: moved}))
+            yield step.candidate(title, 1.0, step.using(moved))
 
 
 def _may_be_chance(n: int, target: Target) -> bool:

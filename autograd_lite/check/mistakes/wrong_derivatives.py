@@ -17,7 +17,6 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     FEWEST_BITS,
     MOST_VALUES,
-    Step,
     activations,
     as_it_is,
     compositions,
@@ -99,7 +98,7 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
         yield step.candidate(title, 0.8, step.at(step.replay.values[step.node.id]))
         if step.function == "relu":
             continue  # That is its mask, reversed.
-        rule = _at(step, -np.asarray(step.replay.values[step.operand.id]))
+        rule = step.at(-np.asarray(step.replay.values[step.operand.id]))
         g = step.replay.gradients[step.node.id]
         right = np.asarray(step.rule(g))
         even = any(same(rule(g), x) for x in (right, -right))  # sigmoid', or 1 / -x: a sign.
@@ -112,10 +111,6 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
             title = f"{step.function}' is taken at {there}, in place of {before}: a sign inside"
             cost = 0.68 if step.others else 0.95  # Of an exp, it is a division.
             yield step.candidate(title, cost, rule)
-
-
-def _at(step: Step, x: Any) -> Rule:
-    return lambda g: step.at(x)(g)
 
 
 @mistake("derivative at the pre-activation", "A formula in a = f(z), as a (1 - a), was given z.")
