@@ -90,6 +90,7 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Slip]:
                     untransposed[edge] = plain(replay.rule(edge, operands={1 - i: x.T}))
         yield from _of_joints(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
+    yield from _of_uses(replay, loop)
     yield from _by_another_index(replay, loop)
     step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
     sums = set(summing(replay))
@@ -144,6 +145,23 @@ def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Slip]:
             f"concatenated in another order"
         )
         yield Slip(title, 1.0, rules, "exchanged")
+
+
+def _of_uses(replay: Replay, loop: Loop) -> Iterator[Slip]:
+    """Keep one of several paths back to a tensor."""
+    meeting: dict[str, list[tuple[list[Node], int]]] = {}
+    for nodes in loop.classes:
+        for i, key in enumerate(nodes[-1].operands):
+            if all((node.id, i) in replay.parts for node in nodes[1:]):
+                meeting.setdefault(key, []).append((nodes, i))
+    for uses in meeting.values():
+        to = operand_name(replay, loop, *uses[0])
+        for kept, _ in uses if len(uses) > 2 else ():
+            rules = {(node.id, i): nothing(replay.values[node.operands[i]])
+                     for nodes, i in uses if nodes is not kept for node in nodes}  # fmt: skip
+            name = name_of(replay, loop, kept)
+            title = f"of what comes back to {to}, only that from {name} is there"
+            yield Slip(title, 0.9, rules, "path missing")
 
 
 def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Slip]:
