@@ -16,10 +16,10 @@ from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import diagnose
 from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.gradients import gradients_of
-from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
 from autograd_lite.check.mistakes.repeated import loops, unfolded
 from autograd_lite.check.mistakes.replay import Replay, in_double, merged
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (

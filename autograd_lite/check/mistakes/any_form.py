@@ -16,18 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    FEWEST_BITS,
-    Made,
-    Step,
-    compositions,
-    distinct,
-    grouped,
-    replaced,
-    slack,
-    steps,
-    text_of,
-)
+from autograd_lite.check.mistakes.backward_steps import FEWEST_BITS, Step, compositions, steps
 from autograd_lite.check.mistakes.forms import (
     MOST_ENTRIES,
     Table,
@@ -37,6 +26,7 @@ from autograd_lite.check.mistakes.forms import (
     table_of,
     value_of,
 )
+from autograd_lite.check.mistakes.made import Made, distinct, replaced, slack
 from autograd_lite.check.mistakes.norms import Norm, norms
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
@@ -51,6 +41,7 @@ from autograd_lite.check.mistakes.registry import (
 )
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.rule_factors import factors
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.check.mistakes.written_out import functions_of_several
 from autograd_lite.check.mistakes.wrong_derivatives import LINEAR
 from autograd_lite.core.backward import unbroadcast

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import only, text_of, viewed
+from autograd_lite.check.mistakes.backward_steps import viewed
 from autograd_lite.check.mistakes.entries import entries_in_words
+from autograd_lite.check.mistakes.made import only
 from autograd_lite.check.mistakes.reasons import (
     another_number,
     chosen_ones,
@@ -36,6 +37,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 # ------------------------------------------------------------------------ one factor for all

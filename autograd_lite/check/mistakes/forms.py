@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import grouped, text_of
 from autograd_lite.check.mistakes.differences import LINKS
 from autograd_lite.check.mistakes.registry import Array, remembered, same
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
 
 MOST_FORMS, MOST_ENTRIES = 2500, 1500

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.mistakes.backward_steps import AnotherPass
 from autograd_lite.check.mistakes.loop_passes import name_of
+from autograd_lite.check.mistakes.made import AnotherPass
 from autograd_lite.check.mistakes.registry import (
     Candidate,
     Case,

@@ -9,16 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    LONGEST_TEXT,
-    AnotherPass,
-    Made,
-    grouped,
-    text_of,
-)
+from autograd_lite.check.mistakes.made import AnotherPass, Made
 from autograd_lite.check.mistakes.registry import Array, Candidate, Target
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.texts import LONGEST_TEXT, grouped, text_of
 from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.graph import Node, write
 from autograd_lite.ops.writing import Written

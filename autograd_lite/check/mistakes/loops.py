@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.loop_passes import (
     EdgeRule,
     Slip,
@@ -37,6 +36,7 @@ from autograd_lite.check.mistakes.registry import (
 )
 from autograd_lite.check.mistakes.repeated import Loop, loops, summing
 from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 

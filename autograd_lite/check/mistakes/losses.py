@@ -10,13 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    Together,
-    grouped,
-    replaced,
-    text_of,
-)
 from autograd_lite.check.mistakes.differences import LINKS, Difference, along, differences
+from autograd_lite.check.mistakes.made import Together, replaced
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -27,6 +22,7 @@ from autograd_lite.check.mistakes.registry import (
 )
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
+from autograd_lite.check.mistakes.texts import grouped, text_of
 
 
 @mistake("loss", "Derive the loss by what it is compared with: prediction minus target, usually.")

@@ -12,21 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    FEWEST_BITS,
-    Made,
-    Step,
-    distinct,
-    slack,
-    steps,
-    text_of,
-    times,
-    wrong,
-)
+from autograd_lite.check.mistakes.backward_steps import FEWEST_BITS, Step, steps, times
+from autograd_lite.check.mistakes.made import Made, distinct, slack, wrong
 from autograd_lite.check.mistakes.reasons import numbers, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 

@@ -10,17 +10,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    Step,
-    always,
-    replaced,
-    slack,
-    steps,
-    text_of,
-    wrong,
-)
+from autograd_lite.check.mistakes.backward_steps import Step, always, steps
+from autograd_lite.check.mistakes.made import replaced, slack, wrong
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 
 MOST_AXES = 4
 """Of so many axes, all orders are tried."""

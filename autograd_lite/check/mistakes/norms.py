@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, Together, always, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import always, steps
+from autograd_lite.check.mistakes.made import Made, Together
 from autograd_lite.check.mistakes.other_operands import wrong_axis
 from autograd_lite.check.mistakes.paths import scaled_path
 from autograd_lite.check.mistakes.registry import (
@@ -24,6 +25,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 Axes = tuple[int, ...]

@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    run_once,
-    text_of,
-    viewed,
-)
+from autograd_lite.check.mistakes.backward_steps import viewed
+from autograd_lite.check.mistakes.made import run_once
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -22,6 +19,7 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
 )
 from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 NEUTRAL = {ops.add: 0.0, ops.subtract: 0.0, ops.multiply: 1.0, ops.divide: 1.0}

@@ -13,18 +13,14 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     FEWEST_BITS,
     MOST_VALUES,
-    Made,
     Step,
     activations,
     given,
-    grouped,
-    only,
     steps,
     tells,
-    text_of,
     viewed,
-    wrong,
 )
+from autograd_lite.check.mistakes.made import Made, only, wrong
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -36,6 +32,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
 
 MOST_MEETING, MOST_USES = 6, 50

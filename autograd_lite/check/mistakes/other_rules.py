@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    Step,
-    steps,
-    text_of,
-)
+from autograd_lite.check.mistakes.backward_steps import Step, steps
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Rule
+from autograd_lite.check.mistakes.texts import text_of
 
 Forms = Iterator[tuple[str, Rule]]
 """What is wrong, and the rule that it makes."""

@@ -11,13 +11,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    AnotherPass,
-    Made,
-    compositions,
-    grouped,
-    text_of,
-)
+from autograd_lite.check.mistakes.backward_steps import compositions
+from autograd_lite.check.mistakes.made import AnotherPass, Made
 from autograd_lite.check.mistakes.reasons import (
     another_number,
     numbers,
@@ -39,6 +34,7 @@ from autograd_lite.check.mistakes.registry import (
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, part_of, recompute_all
 from autograd_lite.check.mistakes.terms import ADDING, term_text, terms
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.graph import Node
 

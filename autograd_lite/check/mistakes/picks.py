@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, Step, scaled, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import Step, scaled, steps
+from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -27,6 +28,7 @@ from autograd_lite.check.mistakes.registry import (
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 from autograd_lite.graph.nodes import Nodes
 

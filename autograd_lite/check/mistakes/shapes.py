@@ -10,15 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    MOST_AXES,
-    always,
-    distinct,
-    orders,
-    replaced,
-    steps,
-    text_of,
-)
+from autograd_lite.check.mistakes.backward_steps import MOST_AXES, always, orders, steps
+from autograd_lite.check.mistakes.made import distinct, replaced
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -32,6 +25,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 

@@ -10,23 +10,19 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
-    Made,
     Step,
     activations,
     added_up,
     always,
     given,
-    grouped,
-    only,
-    replaced,
     scaled,
     steps,
-    text_of,
     times,
-    wrong,
 )
+from autograd_lite.check.mistakes.made import Made, only, replaced, wrong
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
 
 

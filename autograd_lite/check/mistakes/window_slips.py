@@ -14,18 +14,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    AnotherPass,
-    Made,
-    Step,
-    Together,
-    always,
-    steps,
-    text_of,
-)
+from autograd_lite.check.mistakes.backward_steps import Step, always, steps
+from autograd_lite.check.mistakes.made import AnotherPass, Made, Together
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.check.mistakes.windows import Windows, all_windows
 from autograd_lite.graph import Node
 

@@ -20,20 +20,19 @@ from autograd_lite.check.mistakes.backward_steps import (
     activations,
     as_it_is,
     compositions,
-    grouped,
     is_gate,
     scaled,
     steps,
     tells,
-    text_of,
     times,
-    wrong,
 )
+from autograd_lite.check.mistakes.made import wrong
 from autograd_lite.check.mistakes.reasons import SLOPES, averaged
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.rule_factors import factors
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
