@@ -170,6 +170,24 @@ def _masked(rule: Rule, kept: Any) -> EdgeRule:
     return lambda g, _: rule(g * kept)
 
 
+def of_alike(replay: Replay, loop: Loop) -> Iterator[Slip]:
+    """Yield what may go wrong at all activations of one kind at once: at every gate of a cell."""
+    kinds: dict[Primitive, list[list[Node]]] = {}
+    for nodes in loop.classes:
+        primitive = nodes[0].primitive
+        x = replay.values[nodes[-1].operands[0]]
+        if primitive and len(nodes[0].operands) == 1 and np.shape(x) == nodes[-1].shape:
+            kinds.setdefault(primitive, []).append(nodes)
+    for primitive, members in kinds.items():
+        if len(members) < 2 or primitive.linear or not members[0][-1].shape:
+            continue
+        names = f"each of {', '.join(name_of(replay, loop, nodes) for nodes in members)}"
+        every = [_activation(replay, nodes, 0, names, primitive) for nodes in members]
+        for slips in zip(*([x.left_out(), *_derivatives(x, {})] for x in every), strict=True):
+            rules = {edge: rule for slip in slips for edge, rule in slip.rules.items()}
+            yield slips[0]._replace(cost=slips[0].cost + 0.05, rules=rules)
+
+
 def _elsewhere_too(loop: Loop, nodes: Sequence[Node], i: int) -> bool:
     """Return whether another operation of a step uses the same tensor, from outside the loop."""
     key = nodes[-1].operands[i]

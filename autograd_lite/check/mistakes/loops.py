@@ -22,6 +22,7 @@ from autograd_lite.check.mistakes.loop_passes import (
 )
 from autograd_lite.check.mistakes.loop_steps import (
     compositions,
+    of_alike,
     of_composition,
     of_edges,
 )
@@ -61,6 +62,7 @@ MISTAKES["wrong time"] = Mistake(
 def _of_loop(replay: Replay, loop: Loop) -> Iterator[Slip]:
     values = values_of(replay, loop)
     yield from _of_all(replay, loop)
+    yield from of_alike(replay, loop)
     inside: set[Edge] = set()
     for together in compositions(replay, loop):
         yield from of_composition(replay, loop, together, values)

@@ -16,6 +16,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     Step,
     activations,
     given,
+    orders,
     steps,
     tells,
     viewed,
@@ -227,7 +228,7 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 def _turned_round(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
-    """Use the kernel of a convolution as it is forwards."""
+    """Use the kernel of a convolution as it is forwards, or with its axes exchanged."""
     value = np.asarray(step.replay.values[belongs.id])
     axes = tuple(k for k in range(2, value.ndim) if value.shape[k] > 1)
     if axes:
@@ -236,6 +237,9 @@ def _turned_round(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
             f"flipped along {'axes' if len(axes) > 1 else 'axis'} {' and '.join(map(str, axes))}"
         )
         yield step.candidate(title, 0.7, step.using(np.flip(value, axes)), "not transposed")
+    for order, words in orders(value.shape, value.shape):
+        title = f"{words} of {name} are exchanged"
+        yield step.candidate(title, 0.9, step.using(value.transpose(order)), "not transposed")
 
 
 SLIDING = (ops.conv, ops.conv_input, ops.conv_weight)

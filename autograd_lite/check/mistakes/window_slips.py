@@ -82,6 +82,11 @@ def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
     def slipped(slip: Moved) -> Array:
         return filled(*slip(g))
 
+    def assigned() -> Array:
+        made = np.zeros(shape)
+        made[tuple(x[g != 0] for x in right)] = g[g != 0]
+        return made
+
     def changed(change: Change) -> Array:
         return filled(change(g), right)
 
@@ -95,6 +100,9 @@ def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
     for text, cost, change in _subsets(w):
         text = f"on the way back to {w.name}, {text}"
         yield made(text, cost, partial(changed, change))
+    if not g.all():
+        text = f"where several windows of {w.name} choose one entry, the last overwrites the others"
+        yield made(f"{text}: = in place of +=", 0.9, assigned)
 
 
 def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
