@@ -62,7 +62,7 @@ def by_numbers_alone(
             verdict = KINK
             failing.pop(target)
         rows.append(Row(target.name, target.hand, target.right, target.right, verdict, ""))
-    found = diagnose(list(failing.values()), Case(None, None, batch))
+    found = diagnose(list(failing.values()), Case(batch=batch))
     rows = [
         dataclasses.replace(
             row, diagnosis=found.get(failing[target]) if target in failing else None

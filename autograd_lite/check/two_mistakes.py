@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.check.finding import Diagnosis, entries
-from autograd_lite.check.mistakes.backward_steps import Made
+from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import MISTAKES, Candidate, Case, Target, same
 
