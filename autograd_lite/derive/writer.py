@@ -172,7 +172,9 @@ class Writer:
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
         """Return a number, or the name of an argument."""
-        if node.parameters.get("made") or (node.kind == "constant" and np.ndim(node.value) == 0):
+        value = np.asarray(node.value)  # What compares a number is a mask, too.
+        number = node.kind == "constant" and not value.ndim and value.dtype != bool
+        if node.parameters.get("made") or number:
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
         if node.name is None and node.kind == "constant":

@@ -244,7 +244,8 @@ class Expression(ArrayMethods):
             if better is None or better.shape != plain.shape:
                 continue
             # 1.0 * (x > 0) is of floats; (x > 0) is of bools, and its sum is an integer.
-            if plain.dtype.kind != "f" or better.dtype.kind not in "biu":
+            other = {"f": "biu", "b": "iufc"}.get(plain.dtype.kind, "")
+            if better.dtype.kind not in other:
                 return as_expression(better)
         return plain
 

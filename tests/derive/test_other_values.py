@@ -78,6 +78,10 @@ FUNCTIONS = [
     (along, (X, LABELS), (-X, OTHERS)),
     (in_order, (X,), (-X,)),
     *[(where(mask), (X,), (-X,)) for mask in MASKS],
+    (lambda x: 2 * np.sum(np.maximum(x, 0)) + 2 * np.sum(np.maximum(x - 0.5, 0)), (X,), (-X,)),
+    (lambda x: 2 * np.sum(np.maximum(x, 0)) - 2 * np.sum(np.maximum(x - 0.5, 0)), (X,), (-X,)),
+    (lambda x, w: np.mean(w * x), (X, W), (-X, -W)),
+    (lambda x, w: np.sum(x + w[0]) + np.mean((x + w[0]) * w[1]), (X, W), (-X, -W)),
     (lambda x, i: np.sum(x[i] ** 2), (X, LABELS), (-X, OTHERS)),
     (lambda x, i: np.sum(np.take(x, i, axis=1) ** 2), (X, LABELS), (-X, OTHERS)),
     (lambda x, i: np.sum(np.take(x, i) ** 2), (X, LABELS), (-X, OTHERS)),
@@ -95,6 +99,7 @@ def test_the_derivation_of_a_function_computes_masks_and_positions_anew(f, at, t
     for name, gradient in gradients.items():
         expected = al.grad(f, names.index(name))(*then)
         np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-13)
+        assert np.shape(gradient) == np.shape(expected)
 
 
 @pytest.mark.parametrize(("f", "at", "then"), FUNCTIONS)
@@ -182,6 +187,8 @@ def test_a_mask_that_is_not_recorded_is_an_argument_and_that_is_said():
     code = str(al.derive(np.sum(np.where(positive, x**2, -x))))
     assert "(positive, x)" in code
     assert "outside of the record" not in code
+    b = al.Tensor(0.5, requires_grad=True, name="b")
+    assert "(mask, b)" in str(al.derive(np.where(b > 0, b, 0.1 * b)))
 
 
 def test_labels_and_masks_of_a_recorded_loss_have_their_names():

@@ -470,6 +470,7 @@ def test_what_shows_a_computation_can_be_copied_and_pickled(copied):
         derivation.latex,
     )
     assert copied(graph).tensors == frozenset()
+    assert copied(al.derive(lambda x: np.tanh(x), 0.5)).function(0.0)[1] == {"x": 1.0}
     loss.backward()
 
 
