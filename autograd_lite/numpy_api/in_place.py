@@ -47,6 +47,12 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
                 f"copy: t = t.copy()."
             )
         if not views.is_alone(t, view):
+            if view.detached and view.owner._requires_grad and recording.get():
+                raise GradientError(
+                    f"{what} on {t._label()}, a view that was taken inside no_grad(), would detach "
+                    f"what it shares with {view.owner._label()}. Take the view outside, or write "
+                    f"to a copy: t = t.copy()."
+                )
             part = _changed(t, t, primitive, other, what, parameters)
             become(view.owner, ops.assign, part, f"{what} through a view", index=index)
             share_memory(part, view.owner, index)

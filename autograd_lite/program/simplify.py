@@ -19,10 +19,10 @@ from autograd_lite.program.expression import REWRITES, Expression, identity, par
 
 def _make(primitive: Any, *operands: Any, **parameters: Any) -> Expression:
     """Apply an operation to expressions, and simplify the result."""
-    if primitive in (ops.add, ops.subtract) and all(
-        getattr(x, "dtype", None) == bool for x in operands
-    ):
-        operands = scaled(1.0, operands[0]), operands[1]  # Numbers: True + True is True.
+    if primitive in (ops.add, ops.subtract):
+        a, b = operands
+        if isinstance(a, Expression) and a.dtype == b.dtype == bool:
+            operands = scaled(1.0, a), b  # Numbers: True + True is True.
     return cast(Expression, primitive(*operands, **parameters))
 
 
