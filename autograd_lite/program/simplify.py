@@ -21,7 +21,7 @@ def _make(primitive: Any, *operands: Any, **parameters: Any) -> Expression:
     """Apply an operation to expressions, and simplify the result."""
     if primitive in (ops.add, ops.subtract):
         a, b = operands
-        if isinstance(a, Expression) and a.dtype == b.dtype == bool:
+        if isinstance(a, Expression) and a.dtype == getattr(b, "dtype", None) == bool:
             operands = scaled(1.0, a), b  # Numbers: True + True is True.
     return cast(Expression, primitive(*operands, **parameters))
 

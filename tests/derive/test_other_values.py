@@ -81,6 +81,8 @@ FUNCTIONS = [
     (lambda x: 2 * np.sum(np.maximum(x, 0)) + 2 * np.sum(np.maximum(x - 0.5, 0)), (X,), (-X,)),
     (lambda x: 2 * np.sum(np.maximum(x, 0)) - 2 * np.sum(np.maximum(x - 0.5, 0)), (X,), (-X,)),
     (lambda x, w: np.mean(w * x), (X, W), (-X, -W)),
+    (lambda x, w: np.max(x) * np.sum(np.maximum(x, w)), (X, W), (np.ones((3, 4)), np.ones(4))),
+    (lambda w: np.linalg.norm(w) + np.median(w), (W,), (np.zeros(4),)),
     (lambda x, w: np.sum(x + w[0]) + np.mean((x + w[0]) * w[1]), (X, W), (-X, -W)),
     (lambda x, i: np.sum(x[i] ** 2), (X, LABELS), (-X, OTHERS)),
     (lambda x, i: np.sum(np.take(x, i, axis=1) ** 2), (X, LABELS), (-X, OTHERS)),
