@@ -295,8 +295,8 @@ class Derivation(Steps):
         """The function that `code` defines: it takes `arguments`, and its tracebacks show lines.
 
         It returns the loss and the gradients by name, for other values of the same shapes, as fast
-        as its code: sizes may stand there as numbers, so it raises a ValueError for others. Where
-        the code leaves out ties and divisors of 0, which a comment says, it provides for them. What a
+        as its code: sizes may stand there as numbers, so it raises a ValueError for others. It
+        provides for ties and divisors of 0 where the code, as its comment says, does not. What a
         recorded loss computed outside of its record, as a comparison, is an argument too; in a
         function that was derived, it is computed anew, and what it holds need not be passed.
 

@@ -19,10 +19,9 @@ from autograd_lite.program.expression import REWRITES, Expression, identity, par
 
 def _make(primitive: Any, *operands: Any, **parameters: Any) -> Expression:
     """Apply an operation to expressions, and simplify the result."""
-    if primitive in (ops.add, ops.subtract):
-        a, b = operands
-        if isinstance(a, Expression) and a.dtype == getattr(b, "dtype", None) == bool:
-            operands = scaled(1.0, a), b  # Numbers: True + True is True.
+    sum_of = operands if primitive in (ops.add, ops.subtract) else ()
+    if sum_of and all(isinstance(x, Expression) and x.dtype == bool for x in sum_of):
+        operands = scaled(1.0, operands[0]), operands[1]  # Numbers: True + True is True.
     return cast(Expression, primitive(*operands, **parameters))
 
 
