@@ -11,6 +11,7 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.math_names import entry, identifier
 from autograd_lite.graph import Graph, Node
 from autograd_lite.program.expression import Name
+from autograd_lite.program.underived import operation_of
 from autograd_lite.tensor import Tensor
 
 MOST_NUMBERS = 200
@@ -112,6 +113,8 @@ def _applied(node: Node, operands: list[NDArray[Any]]) -> NDArray[Any]:
 
 def _is_elementwise(primitive: Primitive, node: Node, shapes: list[tuple[int, ...]]) -> bool:
     """Find out whether every entry of a result is made of the entries in its place alone."""
+    if isinstance(operation_of(primitive), np.ufunc):  # Without derivative: it may take bools only.
+        return True
     rng = np.random.default_rng(0)
     drawn = [rng.uniform(0.1, 0.9, shape) for shape in shapes]
     try:

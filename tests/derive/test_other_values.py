@@ -208,7 +208,7 @@ def test_labels_and_masks_of_a_recorded_loss_have_their_names():
 
 
 def test_number_by_number_comparisons_stay_comparisons():
-    derivation = al.derive(lambda x: np.where(x > 0, x**2, -x), 2.0, chain=True)
+    derivation = al.derive(lambda x: np.where(~(x < 1) & (x > 0), x**2, -x), 2.0, chain=True)
     assert derivation.function(x=2.0)[1]["x"] == 4.0
     assert derivation.function(x=-3.0)[1]["x"] == -1.0
 
