@@ -60,6 +60,8 @@ MASKS = [
     lambda x: np.isnan(x).any(1, keepdims=True),
     lambda x: (x > 0).sum(axis=0) > 1,
     lambda x: x == x.max(axis=-1, keepdims=True),
+    lambda x: (x > 0) == (x < 1),
+    lambda x: ((x > 0) | (x < -1)) & ~(x > 1) | (x > 2),
     lambda x: np.select([x > 1, x > 0], [0 * x, 1 + 0 * x], 1.0) > 0.5,
 ]
 
@@ -256,6 +258,12 @@ def test_numbers_beside_whole_ones_stay_floats(f, says, dtype):
 def test_a_result_that_depends_on_no_argument_is_said():
     with pytest.raises(al.GradientError, match=r"computed from none of its arguments \(x\)"):
         al.derive(lambda x: np.sum(np.imag(x) ** 2), X)
+
+
+def test_masks_are_combined_as_they_were():
+    derivation = al.derive(where(lambda x: ~(x > 0) & (x < 1) | (x > 2)), X)
+    assert "(~(x > 0) & (x < 1)) | (x > 2)" in derivation.code
+    assert "(¬[x > 0] ∧ [x < 1]) ∨ [x > 2]" in derivation.text
 
 
 def test_an_index_of_one_axis_has_no_comma():
