@@ -215,6 +215,15 @@ def test_number_by_number_comparisons_stay_comparisons():
     assert derivation.function(x=-3.0)[1]["x"] == -1.0
 
 
+def test_number_by_number_nothing_is_chosen_by_its_value():
+    derivation = al.derive(lambda x: np.mean(np.maximum(x[1:], 0) ** 2), W, chain=True)
+    assert list(derivation.gradients) == ["x2", "x3", "x4"]
+    assert derivation.function(x2=3.0, x3=-1.0, x4=0.5)[1]["x2"] == 2.0
+    for f in (np.max, np.median, lambda x: np.sum(np.sort(x) * W)):
+        with pytest.raises(ValueError, match=r"cannot write .* out number by number"):
+            al.derive(f, W, chain=True)
+
+
 def test_cross_entropy_by_labels_is_a_difference_with_one_hot_rows():
     w = al.Tensor(RNG.normal(size=(4, 3)), requires_grad=True, name="w")
     labels = np.array([0, 2, 1])
