@@ -137,6 +137,7 @@ ANSWERS = {
     "inplace": "Leave it out: a result is a new Tensor",
     **dict.fromkeys(("device", "map_location", "pin_memory", "num_workers", "fused", "foreach"),
                     "Leave it out: arrays are on the CPU"),
+    "use_reentrant": "Leave it out: there is one way, checkpoint(f)(x)",
     "static_argnums": "Leave it out: a number that is an argument may decide",
     "start_dim": "Write nn.Flatten(1)(t)",
     "padding_idx": "Write layer(x) * (x != i)[..., None], which is 0 there, with no gradient",
@@ -144,6 +145,13 @@ ANSWERS = {
     "size_average": "Write reduction='mean' or 'sum'",
 }  # fmt: skip
 """What to say about arguments of other libraries that do not exist here."""
+
+
+CALLS = {
+    "Optimizer.step": "loss.backward(), and then optimiser.step()",
+    "checkpoint": "checkpoint(f)(x)",
+}
+"""What to write for a call with too many arguments."""
 
 
 def add_spelling(error: TypeError, function: Callable[..., Any], name: str | None = None) -> None:
@@ -159,8 +167,8 @@ def add_spelling(error: TypeError, function: Callable[..., Any], name: str | Non
     if own.endswith("__init__"):
         error.args = (said,)
     if re.search(r"takes .*\d+ positional arguments? but \d+ w", said):
-        if own == "Optimizer.step":
-            error.args = (f"{said}. Write loss.backward(), and then optimiser.step().",)
+        if own in CALLS:
+            error.args = (f"{said}. Write {CALLS[own]}.",)
         if "reduction" in inspect.signature(function).parameters:
             call = f"nn.{name.partition('.')[0]}()(x, target)"
             error.args = (f"{said}. Make the loss first, and then call it: {call}.",)

@@ -169,7 +169,16 @@ class Watch(Block):
         """
 
 
-class no_grad(Block):  # noqa: N801  (lower case like the function it is used as)
+class Switch(Block):
+    """A block that is a decorator without parentheses, too."""
+
+    def __new__(cls, function: Any = None) -> Any:
+        """Make a block, or decorate a function with one."""
+        block = super().__new__(cls)
+        return block if function is None else block(function)
+
+
+class no_grad(Switch):  # noqa: N801  (lower case like the function it is used as)
     """Stop recording inside a block, as a context manager or a decorator.
 
     It holds for the current thread or asyncio task. Results that are computed inside require no
@@ -188,7 +197,7 @@ class no_grad(Block):  # noqa: N801  (lower case like the function it is used as
     records = False
 
 
-class enable_grad(Block):  # noqa: N801  (as `no_grad`)
+class enable_grad(Switch):  # noqa: N801  (as `no_grad`)
     """Record inside a block, also where `no_grad` holds around it: context manager or decorator.
 
     Examples

@@ -82,12 +82,13 @@ def derived(
     entries: dict[str, Name] = {}
     if chain:
         graph, nodes, entries = by_component(graph, nodes)
+    values = {k: x.data if isinstance(x, Tensor) else x for k, x in names.items()}
     return Derivation(
         graph,
         nodes,
         ChainWriter if chain else Writer,
         entries=entries,
-        arrays={k: x.data if isinstance(x, Tensor) else x for k, x in names.items()},
+        arrays={k: x for k, x in values.items() if issubclass(type(x), np.ndarray)},  # No symbols.
         asked={} if recorded is None else recorded.asked,
         order=order,
     )

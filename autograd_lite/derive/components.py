@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.math_names import entry, identifier
 from autograd_lite.graph import Graph, Node
 from autograd_lite.program.expression import Name
+from autograd_lite.program.underived import operation_of
 from autograd_lite.tensor import Tensor
 
 MOST_NUMBERS = 200
@@ -55,8 +58,35 @@ def by_component(graph: Graph, wrt: list[Node]) -> tuple[Graph, list[Node], dict
             _call(scalars[node.id], node.name, entries)
     (loss,) = (scalars[node.id].reshape(()).item() for node in graph.outputs)
     written = Graph(loss, {})
-    nodes = [written.find(x) for node in wrt for x in scalars[node.id].flat]
-    return written, nodes, entries
+    used = [x for node in wrt for x in scalars[node.id].flat if x in written.tensors]
+    return written, [written.find(x) for x in used], entries
+
+
+def _bare(x: Any) -> Any:
+    return x.scalar if isinstance(x, _Number) else x
+
+
+def _operator(function: Callable[..., Any], back: bool = False) -> Callable[..., Any]:
+    return lambda *xs: _Number(function(*map(_bare, xs[::-1] if back else xs)))
+
+
+class _Number:
+    """A scalar with arithmetic alone: a result that depends on how it compares is no formula."""
+
+    def __init__(self, scalar: Any) -> None:
+        self.scalar = scalar
+
+    def conjugate(self) -> _Number:
+        """Return itself, as NumPy asks a real number to."""
+        return self
+
+    __neg__ = _operator(operator.neg)
+    __add__, __radd__ = _operator(operator.add), _operator(operator.add, back=True)
+    __sub__, __rsub__ = _operator(operator.sub), _operator(operator.sub, back=True)
+    __mul__, __rmul__ = _operator(operator.mul), _operator(operator.mul, back=True)
+    __truediv__, __rtruediv__ = _operator(operator.truediv), _operator(operator.truediv, back=True)
+    __pow__ = _operator(operator.pow)
+    __eq__ = __hash__ = None  # type: ignore[assignment]
 
 
 def _leaves(node: Node) -> NDArray[Any]:
@@ -95,8 +125,9 @@ def _applied(node: Node, operands: list[NDArray[Any]]) -> NDArray[Any]:
 
         result = np.vectorize(once, otypes=[object])(*operands)
     else:
+        wrap, unwrap = (np.vectorize(f, otypes=[object]) for f in (_Number, _bare))
         try:
-            result = primitive.forward(*operands, **node.parameters)
+            result = unwrap(primitive.forward(*map(wrap, operands), **node.parameters))
         except (TypeError, AttributeError, ValueError):
             raise ValueError(
                 f"derive with chain=True cannot write {primitive.name} out number by number. Leave "
@@ -112,6 +143,8 @@ def _applied(node: Node, operands: list[NDArray[Any]]) -> NDArray[Any]:
 
 def _is_elementwise(primitive: Primitive, node: Node, shapes: list[tuple[int, ...]]) -> bool:
     """Find out whether every entry of a result is made of the entries in its place alone."""
+    if isinstance(operation_of(primitive), np.ufunc):  # Without derivative: it may take bools only.
+        return True
     rng = np.random.default_rng(0)
     drawn = [rng.uniform(0.1, 0.9, shape) for shape in shapes]
     try:

@@ -295,7 +295,8 @@ class Derivation(Steps):
         """The function that `code` defines: it takes `arguments`, and its tracebacks show lines.
 
         It returns the loss and the gradients by name, for other values of the same shapes, as fast
-        as its code: sizes may stand there as numbers, so it raises a ValueError for others. What a
+        as its code: sizes may stand there as numbers, so it raises a ValueError for others. It
+        provides for ties and divisors of 0 where the code, as its comment says, does not. What a
         recorded loss computed outside of its record, as a comparison, is an argument too; in a
         function that was derived, it is computed anew, and what it holds need not be passed.
 
@@ -307,12 +308,15 @@ class Derivation(Steps):
         >>> float(loss), float(gradients["w"])
         (25.0, 10.0)
         """
+        run = self
+        if self._unties or self._divides:
+            run = type(self)(self.graph, self._wrt, self._writer, **self._how, exact=True)
         filename = f"<derivation {id(self):#x}>"
-        lines = self.code.splitlines(keepends=True)
-        linecache.cache[filename] = (len(self.code), None, lines, filename)
+        lines = run.code.splitlines(keepends=True)
+        linecache.cache[filename] = (len(run.code), None, lines, filename)
         names: dict[str, Any] = {}
-        exec(compile(self.code, filename, "exec"), names)
-        names |= namespace(self.lines)  # An operation of yours may need more than its source.
+        exec(compile(run.code, filename, "exec"), names)
+        names |= namespace(run.lines)  # An operation of yours may need more than its source.
         given = ", ".join(self.arguments)
         passed = self._how["order"] or self.arguments
         known = (x if x in passed else f"{x}=_known[{x!r}]" for x in self.arguments)

@@ -21,7 +21,7 @@ class Positioned:
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:
         self.arguments: dict[str, Any] = {}
-        self._arrays = {name: x for name, x in arrays.items() if isinstance(x, np.ndarray)}
+        self._arrays = arrays
         self._found: dict[Any, Expression] = {}
 
     def named(

@@ -66,6 +66,7 @@ class Writer:
     - `loss`: the line of the loss.
     - `asked`: arguments that the computation holds for the value of only.
     - `order`: names of arguments that come first.
+    - `exact`: whether to write out what else is left out, for values that tie and divisors of 0.
     - `unnamed`: arguments that are known as arrays only: they may depend on others outside of the
       record.
     - `unties`: whether what rules provide for ties was left out, since nothing ties.
@@ -85,8 +86,9 @@ class Writer:
         arrays: Mapping[str, Any] = MappingProxyType({}),
         asked: Mapping[str, Any] = MappingProxyType({}),
         order: Sequence[str] = (),
+        exact: bool = False,
     ) -> None:
-        self.graph, self.wrt, self.entries = graph, wrt, entries
+        self.graph, self.wrt, self.entries, self.exact = graph, wrt, entries, exact
         self.positions = Positioned(arrays)
         self.asked = dict(asked)
         self.names = Names()
@@ -172,7 +174,9 @@ class Writer:
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
         """Return a number, or the name of an argument."""
-        if node.parameters.get("made") or (node.kind == "constant" and np.ndim(node.value) == 0):
+        value = np.asarray(node.value)  # What compares a number is a mask, too.
+        number = node.kind == "constant" and not value.ndim and value.dtype != bool
+        if node.parameters.get("made") or number:
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
         if node.name is None and node.kind == "constant":
@@ -303,7 +307,7 @@ class Writer:
     def _as_here(self, sent: Expression, node: Node) -> Expression:
         """Leave out the special cases of a rule that these values do not have; note which."""
         for e in walk_expressions((sent,)):
-            new = simplify.untied(e)
+            new = None if self.exact else simplify.untied(e)
             if new is not None:
                 if e.operation is ops.where:
                     self.divides = self.divides or not simplify.is_positive(new)

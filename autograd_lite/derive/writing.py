@@ -130,7 +130,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     if form == "python":
         given = _as_floats(e, given)
     ratio = e.operands[0].ratio if e.operation is ops.multiply else None
-    if ratio is not None and (ratio.top == 1 or (
+    if ratio is not None and e.operands[1].shape == e.shape and (ratio.top == 1 or (
         ratio.top == -1 and not _begins_with_truth(e.operands[1]))):  # fmt: skip
         return _over(e, given, form)
     if e.operation in OPPOSITE and changes_sign(given[1]):  # a + -0.1 is a - 0.1.

@@ -158,7 +158,7 @@ def _operation(operation: Any, parameters: Mapping[str, Any], operands: list[Wri
     if isinstance(operation, Primitive):
         return applied(operation, parameters, operands)
     if operation in COMPARISONS:
-        return fill(COMPARISONS[operation], dict(zip("ab", operands, strict=True)), {}, "picture")
+        return fill(COMPARISONS[operation], dict(zip("ab", operands, strict=False)), {}, "picture")
     return Written(f"{operation.__name__}({', '.join(x.text for x in operands)})")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.core.backward import backward_pass, next_birth, operands_of
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.modes import GradientError, enable_grad, recording
 from autograd_lite.core.node import result_of
 from autograd_lite.core.operands import has_values
@@ -26,6 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+@names_its_arguments
 def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     """Return a function that computes `f` and records it as a single operation.
 

@@ -150,12 +150,7 @@ class Trace:
 
     def _positions(self, argnums: Argnums, count: int) -> list[int]:
         """Return the positions to differentiate with respect to, counted from the front."""
-        try:
-            wanted = [argnums] if isinstance(argnums, int) else [operator.index(i) for i in argnums]
-        except TypeError:
-            raise TypeError(
-                f"{self.name}: argnums must be a position or a sequence of them, got {argnums!r}."
-            ) from None
+        wanted = [argnums] if isinstance(argnums, int) else [operator.index(i) for i in argnums]
         for i in wanted:
             if not -count <= i < count:
                 raise TypeError(
@@ -305,14 +300,21 @@ def call_with_tensors(f: Callable[..., Any], args: Sequence[Any], kwargs: Mappin
     raise refused
 
 
-def require_function(f: Any, what: str, write: str = "{0}(f)(x)") -> None:
-    """Refuse anything that is not a function: the value of one, for instance."""
+def require_function(f: Any, what: str, write: str = "{0}(f)(x)", argnums: Any = 0) -> None:
+    """Refuse what is not a function, its value for instance, and argnums that are arguments."""
     if not callable(f):
         value = f"a {type(f).__name__}" if isinstance(f, np.ndarray | Tensor) else _shown(f)
         raise TypeError(
             f"{what} needs a function, got {value}. Write {write.format(what)}: pass the function "
             f"itself, not its value f(x)."
         )
+    try:
+        [*map(operator.index, [argnums] if isinstance(argnums, int) else argnums)]
+    except TypeError:
+        raise TypeError(
+            f"{what}: argnums must be a position or a sequence of them, got {argnums!r}. Write "
+            f"{write.format(what)}."
+        ) from None
 
 
 def pull_back(

@@ -95,7 +95,7 @@ def grad(
     >>> al.grad(lambda p, x: np.sum(p["w"] * x + p["b"]))({"w": 2.0, "b": 1.0}, np.arange(3.0))
     {'w': np.float64(3.0), 'b': np.float64(3.0)}
     """
-    require_function(f, "grad")
+    require_function(f, "grad", argnums=argnums)
     both = value_and_grad(f, argnums, has_aux=has_aux)
 
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -151,7 +151,7 @@ def value_and_grad(
     >>> value.item(), gradient
     (8.5, array([-1., -8.]))
     """
-    require_function(f, "value_and_grad")
+    require_function(f, "value_and_grad", argnums=argnums)
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         trace = Trace(f, args, kwargs, argnums, has_aux=has_aux)
@@ -366,7 +366,7 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    require_function(f, "jacobian")
+    require_function(f, "jacobian", argnums=argnums)
 
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         trace = Trace(f, args, kwargs, argnums, has_aux=has_aux)
@@ -469,7 +469,7 @@ def hessian(
     array([[6., 2.],
            [2., 0.]])
     """
-    require_function(f, "hessian")
+    require_function(f, "hessian", argnums=argnums)
     derived = jacobian(grad(f, argnums, has_aux=has_aux), argnums, has_aux=has_aux)
     return Derived(derived, ("hessian", f, argnums, has_aux))
 

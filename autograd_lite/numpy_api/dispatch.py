@@ -220,6 +220,9 @@ def _into(
     """Do what a universal function does, and write the result into an array or a Tensor."""
     rest = {key: value for key, value in kwargs.items() if key not in ("out", "where")}
     out, where = kwargs["out"], kwargs.get("where", True)
+    if len(out) > 1 and where is True and all(x is None or is_recorder(x) for x in out):
+        results = zip(out, getattr(ufunc, method)(*inputs, **rest), strict=True)
+        return tuple(r if x is None else into.written(x, r, name) for x, r in results)
     if len(out) != 1 or not is_recorder(out[0]):
         if into.needs_gradient(*inputs, *out):
             raise TypeError(_no_out(name))

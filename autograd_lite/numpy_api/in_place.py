@@ -44,9 +44,15 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
             raise ValueError(
                 f"{what} on {t._label()}, a view that NumPy does not write to: it has been "
                 f"stretched, or is a diagonal, windows, or a part of complex numbers. Write to a "
-                f"copy: t = t.copy()."
+                f"copy: t = t.copy(); or z.real = t, z.imag = t."
             )
         if not views.is_alone(t, view):
+            if view.detached and view.owner._requires_grad and recording.get():
+                raise GradientError(
+                    f"{what} on {t._label()}, a view that was taken inside no_grad(), would detach "
+                    f"what it shares with {view.owner._label()}. Take the view outside, or write "
+                    f"to a copy: t = t.copy()."
+                )
             part = _changed(t, t, primitive, other, what, parameters)
             become(view.owner, ops.assign, part, f"{what} through a view", index=index)
             share_memory(part, view.owner, index)

@@ -165,7 +165,7 @@ def laid_out(x: Any, like: Any) -> Any:
 
 def alike(x: Any, array: Any) -> Any:
     """Return a new array as a constant of the kind of `x`, if it may hold what has a gradient."""
-    return x._wrap(array[()]) if hasattr(x, "_wrap") and array.dtype.kind == "f" else array
+    return x._wrap(array[()]) if hasattr(x, "_wrap") and array.dtype.kind in "fc" else array
 
 
 def cast(x: Any, dtype: Any) -> Any:

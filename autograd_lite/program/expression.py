@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import numpy_api, ops
-from autograd_lite.core.notation import Choice, Form, Notation, call
+from autograd_lite.core.notation import SIGN, Choice, Form, Notation, call
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.numpy_api.methods import ArrayMethods
@@ -32,10 +32,10 @@ under None for any. What concerns one operation alone is in its entry."""
 COMPARISON = 4
 COMPARISONS: dict[Callable[..., Any], Notation] = {
     function: Notation(
-        python=Form(f"{{a}} {python} {{b:tight}}", COMPARISON),
+        python=Form(f"{{a:tight}} {python} {{b:tight}}", COMPARISON),  # Python chains a < b < c.
         latex=Form(f"[{{a:loose}} {latex} {{b:loose}}]"),
         text=Form(f"[{{a:loose}} {text} {{b:loose}}]"),
-        picture=Form(f"{{a}} {python} {{b:tight}}", COMPARISON),
+        picture=Form(f"{{a:tight}} {python} {{b:tight}}", COMPARISON),
     )
     for function, python, latex, text in (
         (np.greater, ">", ">", ">"),
@@ -47,6 +47,24 @@ COMPARISONS: dict[Callable[..., Any], Notation] = {
     )
 }
 """Comparisons, which only a derivation writes down; as mathematics, they are Iverson's brackets."""
+
+BITWISE = 4.5
+COMPARISONS |= {
+    function: Notation(
+        python=Form(f"{{a:tight}} {python} {{b:tight}}", BITWISE),
+        latex=Form(rf"{{a:tight}} {latex} {{b:tight}}", BITWISE),
+        text=Form(f"{{a:tight}} {text} {{b:tight}}", BITWISE),
+    )
+    for function, python, latex, text in (
+        (np.bitwise_and, "&", r"\wedge", "∧"),
+        (np.bitwise_or, "|", r"\vee", "∨"),
+    )
+}
+COMPARISONS[np.invert] = Notation(
+    python=Form("~{a:factor}", SIGN),
+    latex=Form(r"\neg {a:factor}", SIGN),
+    text=Form("¬{a:factor}", SIGN),
+)
 
 
 class Name(str):
@@ -244,7 +262,8 @@ class Expression(ArrayMethods):
             if better is None or better.shape != plain.shape:
                 continue
             # 1.0 * (x > 0) is of floats; (x > 0) is of bools, and its sum is an integer.
-            if plain.dtype.kind != "f" or better.dtype.kind not in "biu":
+            other = {"f": "biu", "b": "iufc"}.get(plain.dtype.kind, "")
+            if better.dtype.kind not in other:
                 return as_expression(better)
         return plain
 
@@ -458,6 +477,7 @@ def notation_of(expression: Expression) -> tuple[Notation | Choice, dict[str, An
         called = list(names(operation, len(expression.operands)))
         return operation.notation, operation.defaults, called
     assert operation is not None
+    operands = ["a", "b"][: len(expression.operands)]
     if operation in COMPARISONS:
-        return COMPARISONS[operation], {}, ["a", "b"]
-    return call(f"np.{operation.__name__}"), {}, ["a", "b"][: len(expression.operands)]
+        return COMPARISONS[operation], {}, operands
+    return call(f"np.{operation.__name__}"), {}, operands

@@ -19,6 +19,9 @@ from autograd_lite.program.expression import REWRITES, Expression, identity, par
 
 def _make(primitive: Any, *operands: Any, **parameters: Any) -> Expression:
     """Apply an operation to expressions, and simplify the result."""
+    sum_of = operands if primitive in (ops.add, ops.subtract) else ()
+    if sum_of and all(isinstance(x, Expression) and x.dtype == bool for x in sum_of):
+        operands = scaled(1.0, operands[0]), operands[1]  # Numbers: True + True is True.
     return cast(Expression, primitive(*operands, **parameters))
 
 
@@ -319,7 +322,7 @@ def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
         return scaled(left, _make(ops.add if left == sign * number else ops.subtract, x, 1.0))
     if number is not None and number < 0 and a.shape == (x if left < 0 else a).shape:
         return _make(ops.subtract if sign > 0 else ops.add, a, -number)
-    if abs(left) == abs(right) != 1.0:
+    if abs(left) == abs(right) != 1.0 and not x.dtype == y.dtype == bool:
         if left < 0 < right:
             return scaled(right, _make(ops.subtract, y, x))
         return scaled(left, _make(ops.add if left == right else ops.subtract, x, y))

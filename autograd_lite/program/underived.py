@@ -45,7 +45,18 @@ def underived(function: Any, count: int) -> Primitive:
         notation = Notation(python=Form(template), latex=call(forward.__name__).latex)
     else:
         notation = call(_name(function))
-    return Primitive(forward, {}, notation=notation, numpy=(function,))
+    made = Underived(forward, {}, notation=notation, numpy=(function,))
+    made.made_of = function, count
+    return made
+
+
+class Underived(Primitive):
+    """An operation that is pickled as what it was made of."""
+
+    made_of: tuple[Any, int]
+
+    def __reduce__(self) -> Any:
+        return underived, self.made_of
 
 
 def _said(

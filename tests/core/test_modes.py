@@ -105,8 +105,9 @@ def test_a_watch_that_fails_ends_with_its_block():
 # ------------------------------------------------------------ decorated functions
 
 
-def test_a_decorated_function_is_itself():
-    @al.no_grad()
+@pytest.mark.parametrize("decorate", [al.no_grad(), al.no_grad])
+def test_a_decorated_function_is_itself(decorate):
+    @decorate
     def evaluate(depth, *, more=0):
         """Evaluate."""
         return (evaluate(depth - 1) if depth else more), records()

@@ -60,6 +60,8 @@ MASKS = [
     lambda x: np.isnan(x).any(1, keepdims=True),
     lambda x: (x > 0).sum(axis=0) > 1,
     lambda x: x == x.max(axis=-1, keepdims=True),
+    lambda x: (x > 0) == (x < 1),
+    lambda x: ((x > 0) | (x < -1)) & ~(x > 1) | (x > 2),
     lambda x: np.select([x > 1, x > 0], [0 * x, 1 + 0 * x], 1.0) > 0.5,
 ]
 
@@ -78,6 +80,12 @@ FUNCTIONS = [
     (along, (X, LABELS), (-X, OTHERS)),
     (in_order, (X,), (-X,)),
     *[(where(mask), (X,), (-X,)) for mask in MASKS],
+    (lambda x: 2 * np.sum(np.maximum(x, 0)) + 2 * np.sum(np.maximum(x - 0.5, 0)), (X,), (-X,)),
+    (lambda x: 2 * np.sum(np.maximum(x, 0)) - 2 * np.sum(np.maximum(x - 0.5, 0)), (X,), (-X,)),
+    (lambda x, w: np.mean(w * x), (X, W), (-X, -W)),
+    (lambda x, w: np.max(x) * np.sum(np.maximum(x, w)), (X, W), (np.ones((3, 4)), np.ones(4))),
+    (lambda w: np.linalg.norm(w) + np.median(w), (W,), (np.zeros(4),)),
+    (lambda x, w: np.sum(x + w[0]) + np.mean((x + w[0]) * w[1]), (X, W), (-X, -W)),
     (lambda x, i: np.sum(x[i] ** 2), (X, LABELS), (-X, OTHERS)),
     (lambda x, i: np.sum(np.take(x, i, axis=1) ** 2), (X, LABELS), (-X, OTHERS)),
     (lambda x, i: np.sum(np.take(x, i) ** 2), (X, LABELS), (-X, OTHERS)),
@@ -95,6 +103,7 @@ def test_the_derivation_of_a_function_computes_masks_and_positions_anew(f, at, t
     for name, gradient in gradients.items():
         expected = al.grad(f, names.index(name))(*then)
         np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-13)
+        assert np.shape(gradient) == np.shape(expected)
 
 
 @pytest.mark.parametrize(("f", "at", "then"), FUNCTIONS)
@@ -182,6 +191,8 @@ def test_a_mask_that_is_not_recorded_is_an_argument_and_that_is_said():
     code = str(al.derive(np.sum(np.where(positive, x**2, -x))))
     assert "(positive, x)" in code
     assert "outside of the record" not in code
+    b = al.Tensor(0.5, requires_grad=True, name="b")
+    assert "(mask, b)" in str(al.derive(np.where(b > 0, b, 0.1 * b)))
 
 
 def test_labels_and_masks_of_a_recorded_loss_have_their_names():
@@ -199,9 +210,18 @@ def test_labels_and_masks_of_a_recorded_loss_have_their_names():
 
 
 def test_number_by_number_comparisons_stay_comparisons():
-    derivation = al.derive(lambda x: np.where(x > 0, x**2, -x), 2.0, chain=True)
+    derivation = al.derive(lambda x: np.where(~(x < 1) & (x > 0), x**2, -x), 2.0, chain=True)
     assert derivation.function(x=2.0)[1]["x"] == 4.0
     assert derivation.function(x=-3.0)[1]["x"] == -1.0
+
+
+def test_number_by_number_nothing_is_chosen_by_its_value():
+    derivation = al.derive(lambda x: np.mean(np.maximum(x[1:], 0) ** 2), W, chain=True)
+    assert list(derivation.gradients) == ["x2", "x3", "x4"]
+    assert derivation.function(x2=3.0, x3=-1.0, x4=0.5)[1]["x2"] == 2.0
+    for f in (np.max, np.median, lambda x: np.sum(np.sort(x) * W)):
+        with pytest.raises(ValueError, match=r"cannot write .* out number by number"):
+            al.derive(f, W, chain=True)
 
 
 def test_cross_entropy_by_labels_is_a_difference_with_one_hot_rows():
@@ -247,6 +267,12 @@ def test_numbers_beside_whole_ones_stay_floats(f, says, dtype):
 def test_a_result_that_depends_on_no_argument_is_said():
     with pytest.raises(al.GradientError, match=r"computed from none of its arguments \(x\)"):
         al.derive(lambda x: np.sum(np.imag(x) ** 2), X)
+
+
+def test_masks_are_combined_as_they_were():
+    derivation = al.derive(where(lambda x: ~(x > 0) & (x < 1) | (x > 2)), X)
+    assert "(~(x > 0) & (x < 1)) | (x > 2)" in derivation.code
+    assert "(¬[x > 0] ∧ [x < 1]) ∨ [x > 2]" in derivation.text
 
 
 def test_an_index_of_one_axis_has_no_comma():

@@ -470,6 +470,9 @@ def test_what_shows_a_computation_can_be_copied_and_pickled(copied):
         derivation.latex,
     )
     assert copied(graph).tensors == frozenset()
+    derivation = al.derive(lambda x: np.sum(x * (x < 1)) * np.argmax(x), np.array([0.5, 2.0]))
+    (gradient,) = copied(derivation).function(np.array([-0.5, 0.25]))[1].values()
+    assert gradient.tolist() == [1.0, 1.0]
     loss.backward()
 
 

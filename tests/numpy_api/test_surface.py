@@ -297,6 +297,16 @@ def test_gradients_can_be_written_into_an_array_made_like_a_tensor(made):
     assert isinstance(np.full_like(x, 1.0, dtype=bool), np.ndarray)
     assert np.ones_like(x, np.float32, shape=(2, 1)).dtype == np.float32
     assert isinstance(np.zeros_like(a=x), Tensor)
+    assert isinstance(made(x * 1j), Tensor)
+
+
+def test_two_results_are_written_into_two_tensors():
+    x = Tensor([1.5, -2.25], requires_grad=True)
+    part, whole = np.zeros_like(x), np.zeros_like(x)
+    assert np.modf(x, out=(part, whole))[0] is part
+    assert np.divmod(x, 2.0, out=(None, whole))[1] is whole
+    np.sum(part * whole).backward()
+    assert x.grad.tolist() == [2.0, 1.5]
 
 
 @pytest.mark.parametrize("function", sorted(WRITES, key=str), ids=lambda f: f.__name__)

@@ -377,6 +377,12 @@ def test_a_view_that_was_taken_outside_the_record_stays_there():
         p -= 0.5
     assert w.tolist() == [1.5, 2.5]
     assert not w.requires_grad
+    y = p * 1.0
+    with al.no_grad():
+        w = y[1:]
+    with pytest.raises(GradientError, match="taken inside no_grad"):
+        w[0] = 5.0
+    assert y.tolist() == [0.5, 1.5, 2.5]
 
 
 def test_checkpoint_with_a_view_from_outside():
