@@ -22,7 +22,7 @@ from autograd_lite.core.backward import STAND_INS
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import PACKAGE
-from autograd_lite.graph.source import caller
+from autograd_lite.graph.source import Source
 from autograd_lite.numpy_api.arguments import frozen_index
 from autograd_lite.numpy_api.into import WRITING
 from autograd_lite.numpy_api.methods import ArrayMethods
@@ -43,6 +43,7 @@ from autograd_lite.program.refusals import (
     LISTS,
     NOTES,
     TraceError,
+    asking,
     outside,
     refused,
     under_way,
@@ -78,6 +79,7 @@ class Notes:
     ) -> None:
         self.inputs: list[Variable] = []
         self.statements: list[Statement] = []
+        self.lines: dict[Variable, Source | None] = {}
         self.asked: dict[Variable, Any] = {}
         self.decided: list[tuple[Program, Callable[[Any], Any]]] = []
         self.drawn: dict[Variable, tuple[np.random.Generator, Callable[[Any], Any]]] = {}
@@ -166,7 +168,7 @@ class Notes:
         inputs = [x for x in self.inputs if len(x.shape) > 1 and x not in self.drawn]
         inputs = inputs if ndim > 1 else []
         if inputs and not self.conditions:
-            at = f" ({caller() or 'unknown line'})"
+            at = f" ({asking() or 'unknown line'})"
             raise TraceError(
                 f"The result depends on how an array lies in memory{at}, which a program does "
                 f'not know. Give order="C" or order="F" in place of "K" or "A".'
@@ -216,10 +218,10 @@ class Notes:
         if any(x.dtype.kind in "fc" for x in samples if hasattr(x, "dtype")):  # As NumPy does.
             wide = [type(x) is int and x.bit_length() > 63 for x in operands]
             operands = tuple(float(x) if far else x for x, far in zip(operands, wide, strict=True))
-        where = caller()
         variable = Variable(
             f"v{len(self.statements)}", np.shape(sample), np.asarray(sample).dtype, is_weak(sample)
         )
+        where = self.lines[variable] = asking()
         given = tuple(x.variable if isinstance(x, Symbol) else x for x in operands)
         self.statements.append(Statement(variable, function, given, parameters, str(where or "")))
         owners = [x for x in operands if isinstance(x, Symbol)]
@@ -459,8 +461,8 @@ class Symbol(Operators, ArrayMethods):
 
     @staticmethod
     def lift(x: Any) -> Any:
-        """Return a symbol for an array or a number of NumPy's that is known; else as it is."""
-        known = isinstance(x, np.ndarray | np.generic)
+        """Return a symbol for an array that is known; anything else as it is."""
+        known = isinstance(x, np.ndarray)
         return under_way().apply(ops.copy, (x,), {"order": "K"}) if known else x
 
     # ------------------------------------------------------------ what is known
