@@ -30,6 +30,9 @@ TRACES = 8
 GRADIENT = "_grad"
 """Where a Tensor has its gradient."""
 
+SHAPES = 2
+"""For how many kinds of arguments machine code is made, unless it is asked for."""
+
 FASTER = "pip install 'autograd_lite[compile]'"
 
 
@@ -56,6 +59,7 @@ class Compiled:
         self._f, self._backend = f, backend
         self._plans: dict[Any, list[Plan]] = {}
         self._plan: Plan | None = None
+        self._enough = False
         self._lock, self._traces = threading.RLock(), 0
         self._moved: dict[tuple[int, Any], Moved] = {}
         self._may_move = True
@@ -80,7 +84,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
-        if NOTES.get() is not None:  # Another trace looks on.
+        if self._eager_because or NOTES.get() is not None:  # Another trace looks on.
             return self._eagerly(args, kwargs)
         try:
             if self._plan is not None:
@@ -118,9 +122,12 @@ class Compiled:
 
     def _plan_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
         """Return the plan for these arguments, now; None if the function must run as it is."""
-        plan = self._plan
-        if plan is not None and plan.fits(args, kwargs):
-            return plan
+        for plan in (self._plan, *itertools.chain(*self._plans.copy().values())):
+            if plan is not None and plan.fits(args, kwargs):
+                self._plan = plan
+                return plan
+        if self._enough:
+            return None
         with TRACING:
             return self._fitting(args, kwargs)
 
@@ -144,10 +151,19 @@ class Compiled:
         if self._eager_because:
             return None
         signature = Signature(args, kwargs)
-        for plan in self._plans.get(signature.key, ()):
-            if plan.fits(args, kwargs):
-                self._plan = plan
-                return plan
+        if self._traces >= TRACES:
+            new = signature.key not in self._plans
+            way = "Pad them to a few shapes" if new else "Pass a number or an array that does"
+            reason = (
+                f"it was traced {TRACES} times, since something that it depends on changes again "
+                f"and again: {self._difference(signature)}. {way}{'' if new else ' as an argument'}"
+            )
+            if new and self._backend == "auto":
+                self._enough = True
+                self._note(f"not compiled for all: {reason}")
+            else:
+                self._give_up(reason)
+            return None
         if self._needs_a_first_step(args, kwargs):
             self._not_yet = (
                 "The first step ran as it is, since it makes what the optimiser keeps; the next "
@@ -156,13 +172,6 @@ class Compiled:
             return None
         towards = any(isinstance(x, Tensor) and x.requires_grad for x in signature.others)
         if towards and self._recorded and self._backend == "auto":
-            return None
-        if self._traces >= TRACES:
-            self._give_up(
-                f"it was traced {TRACES} times, since something that it depends on changes again "
-                f"and again: {self._difference(signature)}. Pass a number or an array that does as "
-                f"an argument"
-            )
             return None
         if self._traces:
             self._note(f"traced again: {self._difference(signature)}")
@@ -248,8 +257,11 @@ class Compiled:
         elif not available():
             self._note(f"NumPy, since numba is not installed; faster: {FASTER}")
         else:
+            hurry = self._backend == "auto"
             try:
-                plan.use_numba(hurry=self._backend == "auto")
+                if hurry and len({*self._plans, plan.signature.key}) > SHAPES:
+                    raise LoweringError("arguments of ever more shapes in little time")
+                plan.use_numba(hurry=hurry)
             except LoweringError as error:
                 self._left_to_numpy(error)
             else:
@@ -402,7 +414,9 @@ def confirmed(once: Callable[[], Traced], around: Surroundings) -> Traced:
     first, second = once(), once()
     changed = around.restore()
     if changed:
-        raise StaleError(f"it changes {changed}, which every call would have to do")
+        draws = changed.endswith("random numbers")
+        way = "draw outside, and pass them" if draws else "do that outside, or keep it in a Tensor"
+        raise StaleError(f"it changes {changed}, which every call would have to do; {way}")
     if fingerprint(first.program) != fingerprint(second.program):
         raise StaleError(
             "two traces differ: it depends on random numbers, a counter, the time, or something "

@@ -267,7 +267,7 @@ def _made(source: str) -> tuple[bytes, Any, list[str]]:
     try:
         exec(compile(source, "<machine code>", "exec"), names)
         made = cfunc("intp(intp, intp, intp)", error_model="numpy")(names["entry"])
-    except NumbaError as error:
+    except (NumbaError, TypeError) as error:  # The latter, of two functions that it calls alike.
         raise LoweringError(f"this program: {_reason(error)}") from None
     library = made._library
     return library._get_compiled_object(), library._final_module, [made.native_name]

@@ -376,7 +376,7 @@ def _ready(x: Any, s: Statement, code: Code) -> str:
     if x not in code.inputs:
         return code.operand(x)
     if name not in code.names:
-        code.names[name], seen = None, code.bind(f"{x.name}_seen", None)
+        code.names[name], seen = None, code.bind(f"{name}_seen", None)
         array = f"{code.bind('array', np.array)}({x.name}, {code.bind(dtype.name, dtype)})"
         code.first += [
             f"global {name}, {seen}",

@@ -392,7 +392,8 @@ class Step(Compiled):
         return loss.detach()
 
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if any(isinstance(x, Input) for x in leaves_of((args, kwargs))):
+        given = (*args, *kwargs.values())
+        if any(type(x) is not np.ndarray and Input in map(type, leaves_of(x)) for x in given):
             raise TypeError(
                 f"{self!r} moves the parameters, and gives no gradient towards its arguments. "
                 f"Write al.grad(loss), of the loss itself."

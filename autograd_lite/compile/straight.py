@@ -21,6 +21,14 @@ from autograd_lite.compile.sheet import LoweringError
 HANDING = ("argument", "let_go", "take_back", "handed")
 """Functions of `handing` that lines call."""
 
+APART = {
+    np.exp, np.expm1, np.log, np.log2, np.log10, np.log1p, np.power, np.sin, np.cos,
+    np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2, np.sinh, np.cosh, np.tanh,
+    np.maximum, np.minimum,
+}  # fmt: skip
+OFTEN = 32
+"""Calls from which one of those is a function of its own: LLVM takes seconds for copies."""
+
 STACK = 1 << 16
 """Bytes of an array that lies on the stack; others are numba's."""
 
@@ -162,6 +170,8 @@ def _is_plain(x: ast.expr) -> bool:
             return type(sign) in SIGNS and _is_plain(a) and _is_plain(b)
         case ast.UnaryOp(sign, a):
             return type(sign) in SIGNS and _is_plain(a)
+        case ast.IfExp(test, a, b):
+            return all(map(_is_plain, (test, a, b)))
         case ast.Call(ast.Attribute(ast.Name("np" | "math")), arguments, []):
             return all(map(_is_plain, arguments))
         case ast.Call(ast.Name(name), arguments, []):
@@ -227,6 +237,7 @@ class _Writer:
         self._typing, self.kinds, self._used = typing, kinds, used
         self._known: dict[Any, Any] = {}
         self._impls: dict[Any, Any] = {}
+        self._calls: dict[Any, int] = {}
 
     def statement(self, s: Any) -> Any:
         """Return what emits an assignment, or a loop."""
@@ -356,6 +367,8 @@ class _Writer:
                 return self._applied(SIGNS[type(sign)], a, b)
             case ast.UnaryOp(sign, a):
                 return self._applied(SIGNS[type(sign)], a)
+            case ast.IfExp(test, a, b):
+                return self._chosen(*map(self.expression, (test, a, b)))
             case ast.Call(ast.Attribute(ast.Name(module), name), operands):
                 return self._applied(getattr({"np": np, "math": math}[module], name), *operands)
             case ast.Call(ast.Name("pick"), operands):
@@ -371,6 +384,27 @@ class _Writer:
                 found: tuple[Any, Any] = getattr(handing, name)(*places)
                 return found
         raise NotImplementedError(ast.unparse(x))
+
+    def _chosen(self, test: Any, *branches: Any) -> tuple[Any, Any]:
+        """Return the type of one of two expressions, and what emits that one."""
+        from numba.core import types
+
+        kind = self._typing.unify_types(*(of for of, _ in branches))
+
+        def emit(context: Any, builder: Any, known: Any) -> Any:
+            held = context.cast(builder, test[1](context, builder, known), test[0], types.boolean)
+            ends = []
+            with builder.if_else(held) as ways:
+                for way, (of, value) in zip(ways, branches, strict=True):
+                    with way:
+                        found = context.cast(builder, value(context, builder, {**known}), of, kind)
+                        ends.append((found, builder.block))
+            result = builder.phi(context.get_value_type(kind))
+            for end in ends:
+                result.add_incoming(*end)
+            return result
+
+        return kind, emit
 
     def _entry(self, x: Any) -> tuple[Any, Any]:
         """Return the type of an array, and what emits the address of an entry."""
@@ -410,10 +444,13 @@ class _Writer:
         if key not in self._known:
             self._known[key] = self._resolved(function, kinds)
         of, signature = self._known[key]
+        self._calls[key] = self._calls.get(key, 0) + 1
 
         def call(context: Any, builder: Any, known: Any) -> Any:
             if key not in self._impls:
-                self._impls[key] = context.get_function(of, signature)
+                impl = context.get_function(of, signature)
+                apart = function in APART and self._calls[key] > OFTEN
+                self._impls[key] = _apart(impl, context, builder, signature) if apart else impl
             values = [
                 context.cast(builder, value(context, builder, known), kind, wanted)
                 for (kind, value), wanted in zip(parts, signature.args, strict=True)
@@ -434,3 +471,18 @@ class _Writer:
         if signature is None:
             raise LoweringError(f"{function.__name__} of {', '.join(map(str, kinds))}")
         return of, signature
+
+
+def _apart(impl: Any, context: Any, builder: Any, signature: Any) -> Any:
+    """Return what emits a call of a function of its own, which does what `impl` emits."""
+    from llvmlite import ir
+
+    kinds = [*map(context.get_value_type, signature.args)]
+    of = ir.FunctionType(context.get_value_type(signature.return_type), kinds)
+    module = builder.module
+    function = ir.Function(module, of, module.get_unique_name("apart"))
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    inside = ir.IRBuilder(function.append_basic_block())
+    inside.ret(impl(inside, function.args))
+    return lambda builder, values: builder.call(function, values)

@@ -190,7 +190,9 @@ class Primitive:
         for value in parameters.values():
             for part in value if type(value) is tuple else (value,):
                 if type(part) is not ndarray and hasattr(type(part), "lift"):
-                    return self(part.lift(operands[0]), *operands[1:], **parameters)
+                    first, *rest = operands
+                    known = first if hasattr(first, "__record__") else asarray(first)
+                    return self(part.lift(known), *rest, **parameters)
         return self(*operands, **parameters)
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from types import FrameType
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 from autograd_lite.core.modes import Watch
@@ -43,10 +43,12 @@ class Source(NamedTuple):
         return f"{os.path.basename(self.file)}:{self.line}"
 
 
-def user_frame() -> FrameType | None:
-    """Return the innermost frame that is not of this package."""
+def user_frame(within: CodeType | None = None) -> FrameType | None:
+    """Return the innermost frame that is not of this package, or that runs `within`."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        if frame.f_code is within:
+            break
         frame = frame.f_back
     return frame
 

@@ -49,7 +49,7 @@ def windows_at(index: Any, shape: tuple[int, ...]) -> str:
 
 def _put_back(g: Any, x: Any, index: Any) -> Any:
     """Cotangent of what was indexed: 0 wherever nothing was picked."""
-    return scatter_add(g, index=index, shape=x.shape)
+    return scatter_add.compute(g, index=index, shape=x.shape)
 
 
 def _one_index(e: Any) -> Any:
@@ -133,7 +133,7 @@ def _without_axes(e: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, index, shape: g[index],
+    x=lambda g, y, x, index, shape: getitem.compute(g, index=index),
     notation=call(
         "scatter_add",
         r"\mathrm{{scatter}}_{{{index}}}\left({x:loose}\right)",
@@ -163,16 +163,16 @@ def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
 
 def _blank(g: Any, index: Any) -> Any:
     """Cotangent of what was partly replaced: 0 wherever it was."""
-    return assign(g, 0.0, index=index)
+    return assign.compute(g, 0.0, index=index)
 
 
 def _written(g: Any, v: Any, index: Any) -> Any:
     """Cotangent of the entries that were put in; one that was overwritten at once gets none."""
-    picked = g[index]
+    picked = getitem.compute(g, index=index)
     if may_repeat(index):
         order = np.arange(picked.size).reshape(picked.shape)
-        last = assign(np.zeros_like(g, dtype=int), order, index=index)
-        picked = picked * (last[index] == order)
+        last = assign.compute(np.zeros_like(g, dtype=int), order, index=index)
+        picked = picked * (getitem.compute(last, index=index) == order)
     if picked.ndim < v.ndim:  # NumPy lets values have further leading axes of length 1.
         picked = picked.reshape((1,) * (v.ndim - picked.ndim) + picked.shape)
     return picked

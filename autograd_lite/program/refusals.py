@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
-from autograd_lite.graph.source import caller
+from autograd_lite.core.backward import backward_pass
+from autograd_lite.graph.source import Source, caller, user_frame
 
 NOTES: ContextVar[Any] = ContextVar("notes", default=None)
 """The notes of the trace that is under way in this thread or task."""
@@ -57,8 +58,18 @@ def unwritable(what: str) -> TraceError:
     return _noted(TraceError(said))
 
 
+def asking() -> Source | None:
+    """Return the line of the user that is being run: in a backward pass, what it goes back from."""
+    frame, notes = user_frame(backward_pass.__code__), NOTES.get()
+    if frame is not None and frame.f_code is backward_pass.__code__ and notes not in (None, ALONE):
+        made = getattr(frame.f_locals["node"]._array, "_now", [None])[0]
+        if made in notes.lines:
+            return notes.lines[made]  # type: ignore[no-any-return]  # NOTES may hold anything.
+    return caller()
+
+
 def _line() -> str:
-    where = caller()
+    where = asking()
     return f" ({where}: {where.text})" if where is not None else ""
 
 

@@ -50,6 +50,12 @@ READING = (
 """Names of what reads anything, by a name that is computed, or the state of a library."""
 CLOCKS = ("time", "datetime")
 """Modules whose functions give something else a moment later."""
+FILES = {
+    "os", "posix", "nt", "io", "_io", "pathlib", "subprocess", "glob", "shutil", "genericpath",
+}  # fmt: skip
+"""Modules whose functions and classes read files, or ask the system."""
+READERS = {"load", "loadtxt", "genfromtxt", "fromfile", "fromregex", "memmap"}
+"""What NumPy and this package call functions that read files."""
 UNWATCHED = (
     set, collections.deque, bytearray, memoryview, array.array, np.void, weakref.ref,
     type(functools.lru_cache(id)),
@@ -298,6 +304,10 @@ class Surroundings:
                 self.look_into(x, path)
         elif isinstance(x, np.random.Generator):
             self.generators.append((path, x, x.bit_generator.state))
+        elif type(x).__module__.partition(".")[0] == "pathlib":
+            reads = partial(self._warn, f"{path} is a file, which may change; pass what is in it")
+            for name in ("open", "read_text", "read_bytes", "exists", "stat", "iterdir", "glob"):
+                self._when_named(name, reads)
         elif isinstance(x, np.random.RandomState | random.Random):
             self._warn(f"{path} draws random numbers; np.random.default_rng makes a generator")
         elif isinstance(x, types.FunctionType):
@@ -382,6 +392,8 @@ class Surroundings:
         if (id(of), key) not in self._guarded:
             self._guarded.add((id(of), key))
             self.guards.append(Guard(holder, key, value, path))
+            if _reads_files(value):
+                self._warn(f"{path} reads what may change; read it outside, and pass it")
         if deeper and value is not MISSING:
             self._look(value, path)
 
@@ -566,6 +578,15 @@ def _is_read_elsewhere(kind: type) -> bool:
         )
         for base in kind.__mro__
     )
+
+
+def _reads_files(x: Any) -> bool:
+    """Return whether a function or class gives what a file holds, or the system says."""
+    if not isinstance(x, types.FunctionType | types.BuiltinFunctionType | type):
+        return False
+    module = str(x.__module__)
+    ours = module.startswith(("numpy", Tensor.__module__.partition(".")[0]))
+    return module in FILES or (ours and x.__name__ in READERS)
 
 
 def _has_a_buffer(x: Any) -> bool:

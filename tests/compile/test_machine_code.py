@@ -140,7 +140,7 @@ def f(n, x, c):
     for k in range(n):
         p = (a + b) * 2
         q = np.exp(-p) % 0.3
-        r = np.maximum(q, np.nan) if c else p
+        r = np.maximum(q, np.nan) if c and c else p
         s = np.hypot(p, (-1.5)) / (i // 2)
         t = ~e
         x[k] = s
@@ -158,8 +158,9 @@ def f(n, x, c):
 
 def test_lines_in_a_row_are_one_instruction_with_the_same_numbers():
     assert packed(LINES).count("straight(") == 4
-    straight = LINES.replace(" if c else p", "").replace("    return b", "    x[6] = b")
-    assert packed(straight).count("straight(") == 1
+    for choice in (" if c else p", ""):
+        straight = LINES.replace(" if c and c else p", choice)
+        assert packed(straight.replace("    return b", "    x[6] = b")).count("straight(") == 1
     kinds = [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)]
     names = {"np": np}
     exec(LINES, names)
@@ -202,3 +203,19 @@ def test_many_parameters_are_soon_compiled():
     assert time.process_time() - began < 10  # About one; a tuple of their arrays took twenty.
     assert step.why.startswith("numba")
     assert [w.numpy()[1] for w in ws] == [3.0] * 60
+
+
+def test_many_powers_and_functions_are_soon_compiled_and_choose_as_numpy_does():
+    t = np.linspace(0.1, 2, 80)
+    f = al.compile(lambda x, k: np.sum(np.tanh(x / t) ** k + np.maximum(x, t) ** k))
+    began = time.process_time()
+    for k in (0.5, 0.5, 2.5):
+        expected = np.sum(np.tanh(0.7 / t) ** k + np.maximum(0.7, t) ** k)
+        np.testing.assert_allclose(f(np.array(0.7), k), expected, rtol=1e-13)
+    assert time.process_time() - began < 6  # About one; 160 branches of numba's took twenty.
+    assert f.why.startswith("numba")
+
+
+def test_what_numba_itself_cannot_put_together_runs_in_numpy():
+    f = al.compile(lambda x, y: np.sum(np.log2(x)) + np.sum(np.log2(y)))
+    assert f(np.full(2, 2, np.float32), np.full(2, 2.0)) == 4

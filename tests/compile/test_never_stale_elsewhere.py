@@ -7,6 +7,7 @@ import datetime
 import functools
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -391,3 +392,25 @@ def test_a_function_of_cython_among_what_is_closed_over():
     make = np.random.default_rng
     fast = al.compile(lambda x: x * 2.0 if make else x, backend="numpy")
     same(fast, lambda x: x * 2.0, X)
+
+
+@pytest.mark.parametrize("how", ["np.load", "its Path", "a Path", "os.path.getsize"])
+def test_what_files_hold_is_read_at_every_call(how, tmp_path):
+    path = tmp_path / "numbers.npy"
+    f = {
+        "np.load": lambda x: np.sum(x) * np.load(path)[0],
+        "its Path": lambda x: np.sum(x) * path.read_bytes()[-1],
+        "a Path": lambda x: np.sum(x) * Path(str(path)).read_bytes()[-1],
+        "os.path.getsize": lambda x: np.sum(x) * os.path.getsize(str(path)),
+    }[how]
+    fast = al.compile(f)
+    for numbers in ([1.0], [1.0], [1.0], [2.0, 3.0]):
+        np.save(path, numbers)
+        assert fast(np.ones(2)) == f(np.ones(2))
+    assert "may change" in fast.why
+
+
+def test_a_path_that_is_not_read_is_no_reason(tmp_path):
+    settings = {"folder": tmp_path, "scale": 2.0}
+    fast = al.compile(lambda x: np.sum(x) * settings["scale"], backend="numpy")
+    assert fast(np.ones(2)) == 4

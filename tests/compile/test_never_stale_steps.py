@@ -231,7 +231,10 @@ def test_a_step_is_not_told_to_be_a_step():
     w, log = al.Tensor(X, requires_grad=True), []
     step = al.compile(lambda x: log.append(1) or (w * x).sum(), optim.SGD([w], lr=0.1))
     step(X)
-    assert step.why == "not compiled: it changes log, which every call would have to do"
+    assert step.why == (
+        "not compiled: it changes log, which every call would have to do; do that outside, or keep "
+        "it in a Tensor"
+    )
 
 
 def test_a_first_step_leaves_nothing_in_an_optimiser():
@@ -246,3 +249,30 @@ def test_a_first_step_leaves_nothing_in_an_optimiser():
     optimiser = Counting([w], lr=0.1, momentum=0.9)
     al.compile(lambda x: (w * x).sum(), optimiser)(X)
     assert optimiser.n == 1
+
+
+def test_arguments_of_many_shapes_run_as_few_programs_and_else_as_they_are(monkeypatch):
+    def steps(make):
+        w = al.Tensor([1.0, 2.0], requires_grad=True)
+        loss = lambda x: ((x @ w) ** 2).mean()  # noqa: E731
+        step = make(loss, optim.SGD([w], lr=0.01))
+        return step, [float(step(np.full((n, 2), n / 4))) for n in [*range(1, 12)] * 4]
+
+    def eager(loss, optimiser):
+        def step(x):
+            optimiser.zero_grad()
+            value = loss(x)
+            value.backward()
+            optimiser.step()
+            return value.item()
+
+        return step
+
+    step, losses = steps(al.compile)
+    np.testing.assert_allclose(losses, steps(eager)[1])
+    assert "ever more shapes in little time" in step.why
+    assert step.why.endswith("Pad them to a few shapes")
+    monkeypatch.setattr(step, "_eagerly", lambda *_: "as it is")
+    found = [step(np.ones((n, 2))) for n in range(1, 12)]
+    assert found[8:] == ["as it is"] * 3
+    assert "as it is" not in found[:8]

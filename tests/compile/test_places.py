@@ -32,6 +32,7 @@ CASES = {
     "columns": (squares(lambda t, i: rounds(t[1:, None, i])), T, COLUMNS),
     "two indices": (squares(lambda t, i: t[i, np.array([0, 1, 1, 2])]), T, ROWS),
     "a number": (squares(lambda t, i: t[i]), T, np.int64(-2)),
+    "a sum": (al.value_and_grad(lambda t, i: t[i[0], i[1]] + t[i[1], i[2]]), T, COLUMNS),
     "short": (squares(lambda t, i: rounds(t[i])), T.astype(np.float32), ROWS.astype(np.int32)),
     "along": (squares(lambda t, k: rounds(np.take_along_axis(t, k, axis=1))), T, PICKS),
     "argmax": (squares(lambda t: t[np.arange(4), np.argmax(t, axis=1)]), T),

@@ -206,6 +206,22 @@ def test_float32_stays_float32(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_parameters_of_two_types_have_one_learning_rate(backend):
+    def moved(compiled):
+        v, w = network(np.float32)[0], network(hidden=3)[0]
+        optimiser = optim.SGD([v, w], lr=0.1)
+        loss = lambda x: ((x @ w) ** 2).sum() + ((x @ v.astype(float)) ** 2).sum()  # noqa: E731
+        step = (
+            al.compile(loss, optimiser, backend=backend) if compiled else eagerly(loss, optimiser)
+        )
+        for optimiser.lr in (0.1, 0.1, 0.02, 0.02):
+            step(X)
+        return [*v.numpy().ravel(), *w.numpy().ravel()]
+
+    np.testing.assert_allclose(moved(True), moved(False), rtol=1e-6)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_functions_of_arrays_and_nests(backend):
     def f(p, x):
         return np.sum(np.tanh(p["w"] * x + p["b"][0]))

@@ -257,3 +257,13 @@ def test_arithmetic_with_much_closed_over_data_is_left_to_numpy_at_once():
     value, _ = step(np.arange(3.0))
     assert value == pytest.approx(np.sum(np.tanh(x @ np.arange(3.0))))
     assert "matmul (float64[5000]): more than 4000 numbers" in step.why
+
+
+def test_statements_of_a_backward_pass_have_the_line_that_they_go_back_from():
+    def f(x):
+        y = np.tanh(x)
+        return np.sum(np.exp(y))
+
+    statements = trace(al.grad(f), np.ones(2)).program.statements
+    first = f.__code__.co_firstlineno
+    assert {s.source for s in statements} == {f"test_trace.py:{first + k}" for k in (1, 2)}
