@@ -70,12 +70,8 @@ def formulas(
     - `visible`: identifiers of the nodes that are drawn.
     - `folded`: what values inside of folds are called, for those that have a name.
 
-    Returns
-    -------
-    names, formulas : dict of str to str
-        By identifier, for the visible nodes that have one.
-    called : dict of str to Written
-        How every visible node is written where it is used.
+    It returns names and formulas by identifier, for the visible nodes that have one, and how every
+    visible node is written where it is used.
     """
     names = dict(names)
     called = {key: Written(text) for key, text in (folded or {}).items()}
