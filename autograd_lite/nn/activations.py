@@ -202,7 +202,16 @@ class Softplus(Module):
         return "" if self.beta == 1 else f"beta={self.beta:g}"
 
 
-class Softmax(Module):
+class _AlongAxis(Module):
+    def __init__(self, dim: int = -1) -> None:
+        self.dim = dim
+
+    def extra_repr(self) -> str:
+        """Return the axis."""
+        return f"dim={self.dim}"
+
+
+class Softmax(_AlongAxis):
     r"""Positive numbers that sum to 1 along an axis.
 
     .. math::
@@ -221,19 +230,12 @@ class Softmax(Module):
     [[0.5, 0.5], [1.0, 0.0]]
     """
 
-    def __init__(self, dim: int = -1) -> None:
-        self.dim = dim
-
     def forward(self, x: Tensor) -> Tensor:
         """Compute ``exp(x) / sum(exp(x))`` along the axis, of the shape of `x`."""
         return softmax(x, axis=self.dim)
 
-    def extra_repr(self) -> str:
-        """Return the axis."""
-        return f"dim={self.dim}"
 
-
-class LogSoftmax(Module):
+class LogSoftmax(_AlongAxis):
     r"""The logarithm of `Softmax`, accurate where that is 0 to the last digit.
 
     .. math::
@@ -252,13 +254,6 @@ class LogSoftmax(Module):
     [0.0, -1000.0]
     """
 
-    def __init__(self, dim: int = -1) -> None:
-        self.dim = dim
-
     def forward(self, x: Tensor) -> Tensor:
         """Compute ``x - log(sum(exp(x)))`` along the axis, of the shape of `x`."""
         return log_softmax(x, axis=self.dim)
-
-    def extra_repr(self) -> str:
-        """Return the axis."""
-        return f"dim={self.dim}"

@@ -362,20 +362,10 @@ def orthogonal_(tensor: Any, rng: np.random.Generator, gain: float = 1.0) -> Any
 
 
 __all__ = [
-    "calculate_gain",
-    "constant_",
-    "eye_",
-    "kaiming_normal_",
-    "kaiming_uniform_",
-    "normal_",
-    "ones_",
-    "orthogonal_",
-    "trunc_normal_",
-    "uniform_",
-    "xavier_normal_",
-    "xavier_uniform_",
+    "calculate_gain", "constant_", "eye_", "kaiming_normal_", "kaiming_uniform_", "normal_",
+    "ones_", "orthogonal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_",
     "zeros_",
-]
+]  # fmt: skip
 
 if not TYPE_CHECKING:
     __getattr__ = later(globals(), {})
