@@ -17,6 +17,7 @@ from autograd_lite.core.notation import ATOM, PRODUCT, SIGN
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.draw.digits import number
 from autograd_lite.graph import Graph, Node
+from autograd_lite.graph import write as numpy_code
 from autograd_lite.ops.writing import Written, literal, write
 
 LONGEST_NAME = 28
@@ -55,6 +56,18 @@ def cut(text: str, limit: int) -> str:
 def is_inline(node: Node) -> bool:
     """Return whether a node is a plain number, which is written where it is used and not drawn."""
     return node.kind == "constant" and np.ndim(node.value) == 0
+
+
+def code(graph: Graph, node: Node, names: Mapping[str, str]) -> str:
+    """Write a value as NumPy code."""
+    name = names.get(node.id, node.id)
+    if node.primitive is None:
+        return printable(name)
+    operands = [
+        f"{x.value}" if is_inline(x) else printable(names.get(x.id, x.id))
+        for x in graph.operands(node)
+    ]
+    return printable(f"{name} = {numpy_code(node, operands)}")
 
 
 def formulas(
