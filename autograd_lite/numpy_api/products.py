@@ -124,7 +124,6 @@ def _axes(axes: Any, ndim: int) -> list[int]:
 
 @composes(np.linalg.tensordot)
 def tensordot_of_two(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
-    """Compose ``np.linalg.tensordot``."""
     return tensordot(x1, x2, axes)
 
 
@@ -229,7 +228,6 @@ def vecdot_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 @composes(np.linalg.matmul)
 def matmul(x1: Any, x2: Any, /) -> Any:
-    """Compose ``np.linalg.matmul``."""
     return ops.matmul(as_array(x1), as_array(x2))
 
 
