@@ -141,14 +141,12 @@ class Tensor(Node):
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes, as a tuple."""
-        shape: tuple[int, ...] = self._array.shape
-        return shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the entries, a ``np.dtype``."""
-        dtype: np.dtype[Any] = self._array.dtype
-        return dtype
+        return self._array.dtype
 
     @property
     def ndim(self) -> int:

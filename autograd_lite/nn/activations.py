@@ -37,8 +37,7 @@ class LeakyReLU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute ``x``, or ``negative_slope * x``, of the shape of `x`."""
-        y: Tensor = ops.leaky_relu(x, negative_slope=self.negative_slope)
-        return y
+        return ops.leaky_relu(x, negative_slope=self.negative_slope)
 
     def extra_repr(self) -> str:
         """Return the factor for negative entries."""
@@ -76,8 +75,7 @@ class ELU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute ``x``, or ``alpha * (exp(x) - 1)``, of the shape of `x`."""
-        y: Tensor = ops.elu(x, alpha=self.alpha)
-        return y
+        return ops.elu(x, alpha=self.alpha)
 
     def extra_repr(self) -> str:
         """Return alpha."""
@@ -128,8 +126,7 @@ class GELU(Module):
             phi: Any = 1 + ops.tanh(inner)
         else:
             phi = 1 + ops.erf(x * math.sqrt(0.5))
-        y: Tensor = 0.5 * x * phi
-        return y
+        return 0.5 * x * phi
 
     def extra_repr(self) -> str:
         """Return the approximation, if any."""

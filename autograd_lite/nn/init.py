@@ -75,8 +75,7 @@ def _drawing(name: str, rng: Any, **numbers: Any) -> np.random.Generator:
             f"{name} needs a numpy.random.Generator, got rng={rng!r}. Write {name}(layer.weight, "
             f"np.random.default_rng(0)), and other arguments by name."
         )
-    found: np.random.Generator = rng
-    return found
+    return rng
 
 
 def fans(target: Any) -> tuple[int, int]:
