@@ -31,10 +31,6 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     param : float, optional
         The slope of a leaky_relu, 0.01 by default.
 
-    Returns
-    -------
-    float
-
     Raises
     ------
     ValueError

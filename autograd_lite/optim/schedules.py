@@ -42,10 +42,6 @@ class Schedule:
     def get_last_lr(self) -> list[float]:
         """Return the learning rate of each group.
 
-        Returns
-        -------
-        list of float
-
         Examples
         --------
         >>> import autograd_lite as al
@@ -172,10 +168,6 @@ class LRScheduler(Schedule):
 
     def get_lr(self) -> list[float]:
         """Return the learning rate of each group for step `last_epoch`; a subclass defines it.
-
-        Returns
-        -------
-        list of float
 
         Raises
         ------
