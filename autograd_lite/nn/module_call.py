@@ -34,18 +34,3 @@ class ModuleCall(NamedTuple):
     card: Card
     since: int
     inner: tuple[Any, ...] | None
-
-    @property
-    def module(self) -> weakref.ref[Any]:
-        """The module, from the card."""
-        return self.card.module
-
-    @property
-    def path(self) -> str:
-        """The path of the module, from the card."""
-        return self.card.path
-
-    @property
-    def kind(self) -> str:
-        """The name of the class of the module, from the card."""
-        return self.card.kind
