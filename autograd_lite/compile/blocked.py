@@ -22,11 +22,7 @@ FEWEST = 3
 class Block:
     """Entrywise statements of one shape, in blocks along the first axis.
 
-    Attributes
-    ----------
-    statements : list of Statement
-    kept : list of Variable
-        Results that are used elsewhere.
+    - `kept`: results that are used elsewhere.
     """
 
     statements: list[Statement]

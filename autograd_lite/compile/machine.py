@@ -114,12 +114,8 @@ def _here() -> str:
 class Code:
     """Machine code in memory, until this goes.
 
-    Parameters
-    ----------
-    data : bytes
-        An object file.
-    names : sequence of str
-        Functions in it.
+    - `data`: an object file.
+    - `names`: functions in it.
     """
 
     def __init__(self, data: bytes, names: Sequence[str]) -> None:
@@ -137,12 +133,8 @@ class Code:
 def code(source: str, make: Callable[[], tuple[bytes, Any, Sequence[str]]]) -> Code:
     """Return machine code, from the disk if it has been made before.
 
-    Parameters
-    ----------
-    source : str
-        What it is made of.
-    make : callable
-        Returns an object file, its LLVM module, and the functions in it that are wanted.
+    - `source`: what it is made of.
+    - `make`: returns an object file, its LLVM module, and the functions in it that are wanted.
     """
     digest = hashlib.sha256(f"{_here()}\n{source}".encode()).hexdigest()[:32]
     file = cache_folder() / f"{digest}.o"

@@ -288,20 +288,10 @@ def bound_step(
 ) -> Callable[[], Any]:
     """Return a bound step in machine code, which leaves to `slow` what is unusual.
 
-    Parameters
-    ----------
-    plan : Plan
-    code : Machine
-        That of a call.
-    slow : callable
-        The step in Python, whose closure has the arrays that are written into.
-    args, kwargs
-        What it is bound to.
+    - `code`: that of a call.
+    - `slow`: the step in Python, whose closure has the arrays that are written into.
 
-    Raises
-    ------
-    UnfitError
-        If machine code cannot see all that may change.
+    It raises an UnfitError if machine code cannot see all that may change.
     """
     traced, program = plan.traced, plan.traced.program
     value, *outputs = program.outputs

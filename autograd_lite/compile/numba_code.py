@@ -31,29 +31,16 @@ def loop_source(
 ) -> tuple[str, Within]:
     """Return the source of a loop of steps.
 
-    Parameters
-    ----------
-    program : Program
-        The first output is the value of a step; the others are fed back.
-    back : sequence of int
-        For every other output, the position of the input that it is fed back to.
-    data : int
-        How many inputs, the first ones, are data.
-    stacked : bool
-        Whether data have a leading axis, with an entry for each step in turn.
+    - `program`: the first output is the value of a step; the others are fed back.
+    - `back`: for every other output, the position of the input that it is fed back to.
+    - `data`: how many inputs, the first ones, are data.
+    - `stacked`: whether data have a leading axis, with an entry for each step in turn.
 
-    Returns
-    -------
-    str
-        Of ``loop(n, *inputs, values)``, which writes the values, and into the inputs that are fed
-        back.
-    dict of Variable to (int, int)
-        Between which integers the entries of some inputs must lie, or it must not be called.
+    It is that of ``loop(n, *inputs, values)``, which writes the values, and into the inputs that
+    are fed back. With it comes between which integers the entries of some inputs must lie, or it
+    must not be called.
 
-    Raises
-    ------
-    LoweringError
-        If numba cannot do it this way.
+    It raises a LoweringError if numba cannot do it this way.
     """
     sheet = _sheet(program, skip=back)
     before: list[str] = []
@@ -95,12 +82,9 @@ def call_source(program: Program, back: Sequence[int] = ()) -> tuple[str, Within
 
     It comes with what `loop_source` returns beside it.
 
-    Parameters
-    ----------
-    program : Program
-        Its last outputs are fed back.
-    back : sequence of int
-        For each of those the position of the input that it is fed back to: arrays are written into.
+    - `program`: its last outputs are fed back.
+    - `back`: for each of those the position of the input that it is fed back to: arrays are written
+      into.
     """
     sheet = _sheet(program, skip=back)
     given, before, after, results, arrays = {}, [], [], [], []
@@ -158,15 +142,10 @@ def _text(sheet: Sheet, x: Any) -> str:
 class Machine:
     """A function in machine code.
 
-    Attributes
-    ----------
-    call : callable
-        The function, of arguments that were looked at.
-    address : int
-        Where it begins, for C: ``f(table, arguments, how_many)``. If that is negative, results are
-        put after the arguments, and the first is returned.
-    table : Table
-        What it gets beside its arguments.
+    - `call`: the function, of arguments that were looked at.
+    - `address`: where it begins, for C: ``f(table, arguments, how_many)``. If that is negative,
+      results are put after the arguments, and the first is returned.
+    - `table`: what it gets beside its arguments.
     """
 
     def __init__(self, code: Code, results: Sequence[tuple[str, bool]]) -> None:
@@ -186,21 +165,13 @@ def machine_code(
 ) -> Machine:
     """Return a function compiled by numba, from the disk if it has been compiled before.
 
-    Parameters
-    ----------
-    source : str
-        A function in Python, whose last line is its only `return`, if it has one.
-    kinds : sequence of (dtype, int)
-        For every argument its dtype and how many axes it has; -1 for a plain number.
-    results : sequence of (dtype, bool)
-        For every result its dtype, and whether it is a number of Python.
-    direct : bool
-        Whether it is for calls that take less than a microsecond: other threads wait.
+    - `source`: a function in Python, whose last line is its only `return`, if it has one.
+    - `kinds`: for every argument its dtype and how many axes it has; -1 for a plain number.
+    - `results`: for every result its dtype, and whether it is a number of Python.
+    - `direct`: whether it is for calls that take less than a microsecond: other threads wait.
 
-    Raises
-    ------
-    LoweringError
-        If numba does not take the source, or arrays lie in memory in a way that is not known.
+    It raises a LoweringError if numba does not take the source, or arrays lie in memory in a way
+    that is not known.
     """
     if not arrays_lie_so():
         raise LoweringError("arrays of this Python and this NumPy")

@@ -24,15 +24,9 @@ SMALL = 1000
 class Code:
     """A function in source, and what its names stand for.
 
-    Attributes
-    ----------
-    first, lines : list of str
-        The body; what must be done before anything else, and the rest.
-    where : dict of Variable to str or (str, int)
-        What those results are called that a loop has left: a name, or rows and an index.
-    names : dict of str to object
-    wholes : dict of str to array
-        The arrays whose rows are in lists of these names.
+    - `first`, `lines`: the body; what must be done before anything else, and the rest.
+    - `where`: what those results are called that a loop has left: a name, or rows and an index.
+    - `wholes`: the arrays whose rows are in lists of these names.
     """
 
     def __init__(self, inputs: Sequence[Variable]) -> None:
@@ -214,12 +208,7 @@ def _write_loop(loop: Loop, code: Code) -> None:
 def _write_block(block: Block, code: Code, fresh: set[Variable]) -> None:
     """Write a loop over blocks, with buffers for one of them, and arrays for what is kept.
 
-    Parameters
-    ----------
-    block : Block
-    code : Code
-    fresh : set of Variable
-        Which results must be new arrays.
+    - `fresh`: which results must be new arrays.
     """
     n, rows = block.shape[0], block.rows
     parts = [slice(i, min(i + rows, n)) for i in range(0, n, rows)]

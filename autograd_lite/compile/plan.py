@@ -67,32 +67,16 @@ class StaleError(RuntimeError):
 class Plan:
     """One program of a compiled function, ready to be called.
 
-    Parameters
-    ----------
-    traced : Traced
-    signature : Signature
-    around : Surroundings
-    lock : RLock
-        Held while a call writes.
-    eagerly : callable
-        ``eagerly(args, kwargs)`` runs the function as it is.
-
-    Attributes
-    ----------
-    fits : callable
-        ``fits(args, kwargs)``: whether the program is for these, now.
-    call : callable
-        ``call(args, kwargs)``, without checks.
-    quick : callable
-        The same with the checks: `MISSING` if it does not fit, or if it has been called as often as
-        was allowed.
-    allow : callable
-        ``allow(n)`` says how many calls of `quick` may follow.
-    bind : callable
-        ``bind(args, kwargs)`` is a function of nothing.
-    many : callable
-        ``many(n, args, kwargs, at, values)`` is n calls without checks; at is None, or gives the
-        arguments ``at(k)``.
+    - `lock`: held while a call writes.
+    - `eagerly`: ``eagerly(args, kwargs)`` runs the function as it is.
+    - `fits`: ``fits(args, kwargs)``: whether the program is for these, now.
+    - `call`: ``call(args, kwargs)``, without checks.
+    - `quick`: the same with the checks: `MISSING` if it does not fit, or if it has been called as
+      often as was allowed.
+    - `allow`: ``allow(n)`` says how many calls of `quick` may follow.
+    - `bind`: ``bind(args, kwargs)`` is a function of nothing.
+    - `many`: ``many(n, args, kwargs, at, values)`` is n calls without checks; at is None, or gives
+      the arguments ``at(k)``.
     """
 
     fits: Callable[[Any, Any], bool]
@@ -281,18 +265,12 @@ class Plan:
     ) -> None:
         """Generate the functions by which the program is called.
 
-        Parameters
-        ----------
-        body : list of str
-            Lines; ``{}`` in one stands for what is handed over.
-        given : list of str
-            How each input is read.
-        result : str
-            An expression.
-        after : sequence of str
-            Lines that put away what was computed.
-        locked : bool
-            Whether calls take turns for all that, and not only where they read and write Tensors.
+        - `body`: lines; ``{}`` in one stands for what is handed over.
+        - `given`: how each input is read.
+        - `result`: an expression.
+        - `after`: lines that put away what was computed.
+        - `locked`: whether calls take turns for all that, and not only where they read and write
+          Tensors.
         """
         inputs = self.traced.program.inputs
         conditions = self._conditions()

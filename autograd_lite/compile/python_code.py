@@ -52,10 +52,7 @@ NAMED_OTHERWISE = {
 class _Sheet(Sheet):
     """Lines in Python; rows are tuples in lists.
 
-    Attributes
-    ----------
-    cost : float
-        About how many nanoseconds the lines take.
+    - `cost`: about how many nanoseconds the lines take.
     """
 
     has_arrays = False
@@ -132,11 +129,8 @@ def nested(numbers: Any) -> str:
 def python_function(program: Program, most: float = math.inf) -> tuple[str, Callable[..., Any]]:
     """Return the source of a program and its function: of the inputs, to a tuple of outputs.
 
-    Raises
-    ------
-    LoweringError
-        If it has other numbers than float64, or functions that Python lacks; or if it takes more
-        than so many nanoseconds.
+    It raises a LoweringError if it has other numbers than float64, or functions that Python lacks;
+    or if it takes more than so many nanoseconds.
     """
     outputs = [x if isinstance(x, Variable) else np.asarray(x) for x in program.outputs]
     inside = (s.result for s in program.statements if s.result.dtype != bool)

@@ -27,19 +27,12 @@ FEWEST_ROUNDS = 8
 class Loop:
     """Equal bodies in a row.
 
-    Attributes
-    ----------
-    count : int
-        How many.
-    body : tuple of Statement
-        Of a round, with variables of its own.
-    carried : list of (Variable, operand, Variable)
-        What a round gets from the one before: what it is called in the body, what the first round
-        gets, and the result that is handed on.
-    given : list of (Variable, list of operands)
-        What each round has of its own: what it is called in the body, and a value for each.
-    kept : dict of Variable to dict of int to Variable
-        For results of the body that are used elsewhere: what they are called there, by the round.
+    - `body`: of a round, with variables of its own.
+    - `carried`: what a round gets from the one before: what it is called in the body, what the
+      first round gets, and the result that is handed on.
+    - `given`: what each round has of its own: what it is called in the body, and a value for each.
+    - `kept`: for results of the body that are used elsewhere: what they are called there, by the
+      round.
     """
 
     count: int

@@ -56,10 +56,8 @@ def unrolled(program: Program, given: dict[Variable, Any], sheet: Sheet) -> list
 
     What `sheet.arrays` has under an input says how to index it, where a loop picks from it.
 
-    Raises
-    ------
-    LoweringError
-        If a statement cannot be written out; or for more lines than the sheet takes.
+    It raises a LoweringError if a statement cannot be written out; or for more lines than the sheet
+    takes.
     """
     known: dict[Variable, Any] = dict(given)
     for item in rolled(program):

@@ -36,12 +36,9 @@ def _operator(sign: str) -> tuple[Any, Any]:
 class Number:
     """A number that has a name in the code.
 
-    Attributes
-    ----------
-    kind : dtype or None
-        None for a number of Python's.
-    within : (int, int) or Variable or None
-        Between which integers it lies, or the input among whose entries it is, if that is known.
+    - `kind`: None for a number of Python's.
+    - `within`: between which integers it lies, or the input among whose entries it is, if that is
+      known.
     """
 
     __slots__ = ("kind", "name", "sheet", "within")
@@ -79,18 +76,12 @@ class Number:
 class Sheet:
     """Lines of arithmetic, each part of them written once.
 
-    Attributes
-    ----------
-    lines : list of str
-    arrays : dict of Variable to (str, str)
-        Inputs that are arrays in the code: their names, and what comes first in an index.
-    checkable : set of Variable
-        Inputs whose entries can be checked before the code runs.
-    within : dict of Variable to (int, int)
-        Between which integers the entries of those must lie, as the code uses them for indices.
-    zero : str
-        Added to how often a loop is run, so that its body is compiled once, and not a number of
-        times in a row, which takes long.
+    - `arrays`: inputs that are arrays in the code: their names, and what comes first in an index.
+    - `checkable`: inputs whose entries can be checked before the code runs.
+    - `within`: between which integers the entries of those must lie, as the code uses them for
+      indices.
+    - `zero`: added to how often a loop is run, so that its body is compiled once, and not a number
+      of times in a row, which takes long.
     """
 
     has_arrays = True

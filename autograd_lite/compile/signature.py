@@ -16,19 +16,11 @@ from autograd_lite.tensor import Tensor
 class Signature:
     """What arguments have in common that one program serves: as conditions in Python.
 
-    Attributes
-    ----------
-    key : tuple
-        Equal for arguments that fit.
-    reads : list of str
-        How each array is read from ``args`` and ``kwargs``.
-    conditions : list of str
-    names : dict of str to object
-        What the conditions refer to.
-    others : list
-        Arguments that are not numbers.
-    arrays, rest : dict of str to object
-        Arrays and Tensors, and numbers and containers, by how each is read.
+    - `key`: equal for arguments that fit.
+    - `reads`: how each array is read from ``args`` and ``kwargs``.
+    - `names`: what the conditions refer to.
+    - `others`: arguments that are not numbers.
+    - `arrays`, `rest`: arrays and Tensors, and numbers and containers, by how each is read.
     """
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -185,11 +185,7 @@ def _is_plain(x: ast.expr) -> bool:
 def straight(given: str, results: str, text: str) -> Any:
     """Return a function for code that numba compiles: lines of arithmetic.
 
-    Parameters
-    ----------
-    given, results : str
-        Names, with spaces between them.
-    text : str
+    - `given`, `results`: names, with spaces between them.
     """
     from numba.extending import intrinsic
 
@@ -226,12 +222,7 @@ def _lines(given: list[str], names: list[str], text: str, typing: Any, *kinds: A
 
 
 class _Writer:
-    """Finds types as numba does, and what emits each expression.
-
-    Attributes
-    ----------
-    kinds : dict of str to type of numba
-    """
+    """Finds types as numba does, and what emits each expression."""
 
     def __init__(self, typing: Any, kinds: dict[str, Any], used: dict[str, int]) -> None:
         self._typing, self.kinds, self._used = typing, kinds, used

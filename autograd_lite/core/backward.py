@@ -41,25 +41,13 @@ def backward_pass(
 ) -> Pairs:
     """Send a cotangent from `root` back through the record, newest operation first.
 
-    Parameters
-    ----------
-    root : Tensor
-        Where to start.
-    cotangent : array or Tensor
-        Of the shape and dtype of `root`; a Tensor exactly if `create_graph`.
-    more : iterable of pairs
-        Other tensors to start from at once, with their cotangents.
-    targets : frozenset of Tensor, optional
-        Visit what lies between these and `root`, and nothing else; they may be inner nodes.
-    untapped : frozenset of Tensor
-        Nodes whose hooks are not called, since this is a part of what arrives there.
-    create_graph : bool
-        Call the rules on Tensors, so that the backward pass is itself recorded.
+    - `cotangent`: of the shape and dtype of `root`; a Tensor exactly if `create_graph`.
+    - `more`: other tensors to start from at once, with their cotangents.
+    - `targets`: visit what lies between these, which may be inner nodes, and `root`, nothing else.
+    - `untapped`: nodes whose hooks are not called, since this is a part of what arrives there.
+    - `create_graph`: call the rules on Tensors, so that the backward pass is itself recorded.
 
-    Returns
-    -------
-    list of pairs
-        Every leaf (or target) that was reached, with the sum of what arrived there.
+    It returns every leaf (or target) that was reached, with the sum of what arrived there.
     """
     mode = recording.get()
     watched = mode.__class__ is Watched
@@ -252,20 +240,12 @@ def rule_name(primitive: Primitive, i: int) -> str:
 def unbroadcast(g: Any, shape: tuple[int, ...], *, written: bool = False) -> Any:
     """Sum a cotangent over the axes along which an operand of this shape was stretched.
 
-    Parameters
-    ----------
-    g : array, Tensor or anything with ``shape``, ``ndim``, ``size``, ``sum`` and ``reshape``
-        Of the shape to which the operand was broadcast.
-    shape : tuple of int
-        That of the operand.
-    written : bool
-        Whether it will be read, as a formula: then axes of length 1 are summed over like others,
-        and axes are kept, where that saves a reshape.
+    - `g`: of the shape to which the operand was broadcast.
+    - `shape`: that of the operand.
+    - `written`: whether it will be read, as a formula: then axes of length 1 are summed over like
+      others, and axes are kept, where that saves a reshape.
 
-    Raises
-    ------
-    ValueError
-        If broadcasting does not lead from the one shape to the other.
+    It raises a ValueError if broadcasting does not lead from the one shape to the other.
     """
     extra = g.ndim - len(shape)
     if extra > 0 and g.shape[extra:] == shape:  # Axes in front, as of a bias: the usual case.

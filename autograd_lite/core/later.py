@@ -42,12 +42,8 @@ def _missing(package: dict[str, Any], name: str) -> str:
 def later(package: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
     """Return the ``__getattr__`` of a package.
 
-    Parameters
-    ----------
-    package : dict
-        Its ``globals()``, where a name stands from its first use on.
-    names : mapping of str to tuple of str
-        What is to be found in which module; without names, a module of the package itself.
+    - `package`: its ``globals()``, where a name stands from its first use on.
+    - `names`: what is to be found in which module; without names, a module of the package itself.
     """
     where = {name: module for module, found in names.items() for name in found}
     modules = {module.rpartition(".")[2]: module for module, found in names.items() if not found}
@@ -69,12 +65,8 @@ def later(package: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Call
 def missing(module: dict[str, Any], instead: str) -> Callable[[str], Any]:
     """Return the ``__getattr__`` of a module that has some names of another, and says what else.
 
-    Parameters
-    ----------
-    module : dict
-        Its ``globals()``.
-    instead : str
-        What to write in place of ``{name}``.
+    - `module`: its ``globals()``.
+    - `instead`: what to write in place of ``{name}``.
     """
 
     def find(name: str) -> Any:

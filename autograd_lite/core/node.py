@@ -185,19 +185,10 @@ def record(
 ) -> Any:
     """Compute one operation, and remember it if a gradient may be asked for.
 
-    Parameters
-    ----------
-    primitive : Primitive
-        What to do.
-    operands : tuple
-        Tensors, arrays or numbers.
-    parameters : dict, optional
-        Static parameters; those with defaults may be left out.
+    - `operands`: Tensors, arrays or numbers.
+    - `parameters`: those with defaults may be left out.
 
-    Returns
-    -------
-    Tensor
-        The result: a node of the graph, or a leaf if no operand requires a gradient.
+    The result is a node of the graph, or a leaf if no operand requires a gradient.
     """
     if not parameters:
         parameters = primitive.defaults if primitive.parameters else None

@@ -6,9 +6,7 @@ Python's operators.
 
 from __future__ import annotations
 
-import itertools
 import warnings
-from _thread import allocate_lock  # To import threading takes a sixth of all that is imported.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never, Self
 
@@ -17,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_lite.core import arithmetic
 from autograd_lite.core.backward import backward_pass, next_birth
+from autograd_lite.core.hooks import HookHandle, Taps, accumulate, adding, cast
 from autograd_lite.core.later import unknown_argument
 from autograd_lite.core.modes import GradientError, enable_grad, recording, refusals
 from autograd_lite.core.node import (
@@ -142,14 +141,12 @@ class Tensor(Node):
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes, as a tuple."""
-        shape: tuple[int, ...] = self._array.shape
-        return shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the entries, a ``np.dtype``."""
-        dtype: np.dtype[Any] = self._array.dtype
-        return dtype
+        return self._array.dtype
 
     @property
     def ndim(self) -> int:
@@ -325,7 +322,7 @@ class Tensor(Node):
         Tensor([4., 8.])
         """
         if self._grad is not None and not isinstance(self._grad, Tensor):
-            with _adding:
+            with adding:
                 if not isinstance(self._grad, Tensor):
                     self._grad = leaf(self._grad)
         elif self._grad is None and self._primitive and self._requires_grad and not self._retaining:
@@ -346,7 +343,7 @@ class Tensor(Node):
                 raise ValueError(
                     f"grad of {self._label()} needs shape {self.shape}, got {given.shape}."
                 )
-            value = given if given.dtype == self.dtype else _cast(given, self.dtype)
+            value = given if given.dtype == self.dtype else cast(given, self.dtype)
         self._grad = value
         self._passes = None
 
@@ -459,7 +456,7 @@ class Tensor(Node):
                 f"backward from {self._label()} needs a gradient of its shape {self.shape}, got "
                 f"{given.shape}."
             )
-        return given if given.dtype == data.dtype else _cast(given, data.dtype)
+        return given if given.dtype == data.dtype else cast(given, data.dtype)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this result too, in `grad`, from the next backward pass on.
@@ -616,84 +613,7 @@ class Tensor(Node):
         return f"tensor {self.name!r}" if self.name else f"a tensor of shape {self.shape}"
 
 
-def _cast(tensor: Tensor, dtype: np.dtype[Any]) -> Any:
-    return record(arithmetic.astype, (tensor,), {"dtype": dtype.name})
-
-
-class Taps:
-    """What looks at, or changes, the cotangent of one node as a backward pass comes by."""
-
-    def __init__(self) -> None:
-        self.hooks: dict[int, Callable[[Tensor], Any]] = {}
-        self.retain = False
-
-    def __bool__(self) -> bool:
-        return self.retain or bool(self.hooks)  # Hooks are removed again.
-
-    def __call__(self, node: Tensor, g: Any) -> Any:
-        """Return what goes on from a node that a cotangent has arrived at."""
-        recorded = isinstance(g, Tensor)
-        for hook in list(self.hooks.values()):
-            given = g if isinstance(g, Tensor) else leaf(g)
-            changed = hook(given)
-            if changed is None:
-                continue
-            if not isinstance(changed, Tensor):
-                changed = new_tensor(changed)
-            if changed.dtype != node.dtype:
-                changed = _cast(changed, node.dtype)
-            if changed.shape != node.shape:
-                raise ValueError(
-                    f"A hook on {node._label()} must return a gradient of shape {node.shape}, got "
-                    f"{changed.shape}."
-                )
-            g = changed if recorded else changed._value()
-        if self.retain:
-            now = node._now() if node._now else None  # Written to since, or taken again.
-            accumulate([(node if now is None else now, g)])
-        return g
-
-
-class HookHandle:
-    """Takes a hook away again."""
-
-    _numbers = itertools.count()
-
-    def __init__(
-        self, hooks: dict[int, Callable[[Tensor], Any]], hook: Callable[[Tensor], Any]
-    ) -> None:
-        self._hooks, self._number = hooks, next(self._numbers)
-        hooks[self._number] = hook
-
-    def remove(self) -> None:
-        """Remove the hook; doing it twice is harmless."""
-        self._hooks.pop(self._number, None)
-
-
 _ONES = {kind: kind(1) for kind in (np.float64, np.float32, np.float16)}
 """The cotangents that a backward pass from a single number starts with."""
-
-# NumPy lets other threads run while it adds large arrays: 4 threads that share a leaf lost two of
-# three gradients.
-_adding = allocate_lock()
-
-
-def accumulate(pairs: list[tuple[Tensor, Any]]) -> None:
-    """Add cotangents that have arrived to the gradients of leaves."""
-    _adding.acquire()  # Threads may share a leaf, and each must find what the other added.
-    try:  # `with` takes twice as long.
-        for leaf, g in pairs:
-            before = leaf._grad
-            if before is None:
-                leaf._grad = g
-                if leaf._rare is not None and "_passes" in leaf._rare:
-                    leaf._passes = None
-            else:
-                leaf._grad = before + g
-                rare = leaf._rare = leaf._rare or {}  # Not through `_passes`, which takes longer.
-                rare["_passes"] = rare.get("_passes", 1) + 1
-    finally:
-        _adding.release()
-
 
 results_are(Tensor)

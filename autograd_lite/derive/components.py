@@ -26,19 +26,10 @@ def by_component(graph: Graph, wrt: list[Node]) -> tuple[Graph, list[Node], dict
     - `graph`: of one output.
     - `wrt`: nodes of it.
 
-    Returns
-    -------
-    graph : Graph
-        The same computation on scalars.
-    wrt : list of Node
-        The entries of the nodes in it.
-    entries : dict of str to Name
-        What the entries of arrays are called.
+    It returns the same computation on scalars, the entries of the nodes in it, and what the entries
+    of arrays are called.
 
-    Raises
-    ------
-    ValueError
-        If there are too many numbers, or an operation cannot be written out.
+    It raises a ValueError if there are too many numbers, or an operation cannot be written out.
     """
     numbers = sum(int(np.size(node.value)) for node in graph)
     if numbers > MOST_NUMBERS:

@@ -64,10 +64,7 @@ class LoopFormulas(RoundNames):
     - `arguments`: of the function.
     - `form`: {"text", "latex"}
 
-    Raises
-    ------
-    UnevenError
-        If they cannot be written so.
+    It raises an UnevenError if they cannot be written so.
     """
 
     def __init__(self, found: LoopCode, arguments: Iterable[str], form: Form) -> None:

@@ -15,6 +15,13 @@ GREEK = dict(zip(
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 RAISED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
+DERIVATIVES = {
+    "gradient": ("∂L/∂{}", r"\frac{{\partial L}}{{\partial {}}}"),
+    "total": ("dL/d{}", r"\frac{{d L}}{{d {}}}"),
+    "partial": ("∂{}/∂{}", r"\frac{{\partial {}}}{{\partial {}}}"),
+}
+"""How derivatives are written as text, and as LaTeX."""
+
 
 def identifier(name: str) -> str:
     """Return a name as one that Python has: θ₁ is θ1, rows[0] is rows_0, and 🙂 is value."""
@@ -61,12 +68,8 @@ def text_name(name: Name) -> str:
         return str(name)
     if name.kind == "round":
         return f"{parts[0]}[{name.parts[1]}]"
-    if name.kind == "gradient":
-        return f"∂L/∂{parts[0]}"
-    if name.kind == "total":
-        return f"dL/d{parts[0]}"
-    if name.kind == "partial":
-        return f"∂{parts[0]}/∂{parts[1]}"
+    if name.kind in DERIVATIVES:
+        return DERIVATIVES[name.kind][0].format(*parts)
     if name.kind == "delta":
         return f"δ{''.join(parts[1:]).translate(LOWERED)}{parts[0]}"
     if name.kind == "entry":
@@ -80,12 +83,8 @@ def latex_name(name: Name) -> str:
     parts = [latex_name(part) for part in name.parts]
     if name.kind == "word":
         return _upright(name)
-    if name.kind == "gradient":
-        return rf"\frac{{\partial L}}{{\partial {parts[0]}}}"
-    if name.kind == "total":
-        return rf"\frac{{d L}}{{d {parts[0]}}}"
-    if name.kind == "partial":
-        return rf"\frac{{\partial {parts[0]}}}{{\partial {parts[1]}}}"
+    if name.kind in DERIVATIVES:
+        return DERIVATIVES[name.kind][1].format(*parts)
     if name.kind == "delta":
         return rf"\delta{''.join(f'^{{({number})}}' for number in parts[1:])}_{{{parts[0]}}}"
     if name.kind == "entry":

@@ -33,10 +33,7 @@ class RoundNames:
     - `started`: for each loop, by its start, what else its first round starts from, and as what.
     - `results`: likewise the gradients asked for that are values of its last round.
 
-    Raises
-    ------
-    UnevenError
-        If two values would have one name, or an index would be negative.
+    It raises an UnevenError if two values would have one name, or an index would be negative.
     """
 
     def __init__(self, found: LoopCode, arguments: Iterable[str], form: Form) -> None:

@@ -286,10 +286,7 @@ class Writer:
     def _check_positions(self, parameters: Mapping[str, Any], sent: Expression, node: Node) -> None:
         """Remember the arguments that a rule has computed with, and has written no formula for.
 
-        Raises
-        ------
-        TraceError
-            If such an array is not an argument, but computed.
+        It raises a TraceError if such an array is not an argument, but computed.
         """
         given = [x for x in leaves_of(dict(parameters)) if isinstance(x, Given)]
         pasted = given and any(map(_has_entries, walk_expressions((sent,))))

@@ -124,10 +124,7 @@ def _fitted(make: Callable[[Options], Scene], options: Options) -> Scene:
     Text is made smaller first. Then maps and numbers are left out, and then so many values are
     folded as have to be.
 
-    Raises
-    ------
-    ValueError
-        If there is room for nothing.
+    It raises a ValueError if there is room for nothing.
     """
     room = options.width or 0.0, options.height or 0.0
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
 
 import numpy as np
 
 from autograd_lite.core.notation import PRODUCT
 from autograd_lite.draw.formulas import LONGEST_FORMULA, cut, is_inline, summed
-from autograd_lite.draw.local_derivatives import GRADIENT, local, written
+from autograd_lite.draw.local_derivatives import GRADIENT, local, names_of, written
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.walk import sends
 from autograd_lite.ops.writing import Written
@@ -29,11 +27,6 @@ def hosts(graph: Graph) -> dict[str, str]:
         if len(users) == 1:
             found[node.id] = users.pop()
     return found
-
-
-def _leaf(names: Mapping[str, Written], name: str, value: Any) -> Written:
-    del value
-    return names.get(name) or Written("…")
 
 
 def rules(graph: Graph, called: Mapping[str, Written]) -> dict[str, str]:
@@ -65,5 +58,5 @@ def _part(forward: Graph, user: Node, i: int, called: Mapping[str, Written], g: 
     rule = local(forward, user, i, np.ones_like(np.asarray(user.value))).rule
     if rule is None:  # It cannot be run on expressions.
         return "…"
-    text = written(rule, partial(_leaf, {**called, GRADIENT: called[g]}))
+    text = written(rule, names_of({**called, GRADIENT: called[g]}))
     return text.text if text.precedence >= PRODUCT - 0.5 else f"({text.text})"

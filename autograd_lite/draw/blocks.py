@@ -95,7 +95,6 @@ def line(text: str, color: str = INK, size: float = TEXT) -> Block:
 def numbers(array: NDArray[np.generic], color: str, columns: Sequence[int] = ()) -> Block:
     """Make a block of the numbers of an array.
 
-    - `color`: ink.
     - `columns`: least widths of the columns of a matrix.
     """
     if array.ndim == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -130,7 +130,20 @@ def summary(box: Box, name: str, formula: str) -> tuple[str, str]:
     """Describe a box in a line of text: what it is, and its shape."""
     if isinstance(box, Fold):
         return box.title, shape_and_type(box.result) if box.has_output else ""
-    return " = ".join(filter(None, (name, formula))) or box.kind, shape_and_type(box)
+    return equation(name, formula) or box.kind, shape_and_type(box)
+
+
+def equation(name: str, formula: str) -> str:
+    """Write ``name = formula``, or whichever of the two there is."""
+    return " = ".join(filter(None, (name, formula)))
+
+
+def figures(node: Node, show: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Yield what stands below a value in text: a label, and an array, or None for none yet."""
+    if "value" in show:
+        yield "value", node.value
+    if "grad" in show and (node.grad is not None or node.kind == "parameter"):
+        yield "grad", node.grad
 
 
 def caption(title: str) -> str:

@@ -16,7 +16,7 @@ from autograd_lite.draw.arrows import AT, Arrows
 from autograd_lite.draw.blocks import SUBSTITUTED, WORD_JOINER, cell, gap, row, table, words
 from autograd_lite.draw.clusters import Cluster, name_and_class
 from autograd_lite.draw.fold import Box, Fold
-from autograd_lite.draw.formulas import cut, is_inline, printable
+from autograd_lite.draw.formulas import code, cut, printable
 from autograd_lite.draw.rows import MARGIN, STRETCH, Rows, label_size
 from autograd_lite.draw.scene import Options, Scene
 from autograd_lite.draw.style import (
@@ -31,7 +31,7 @@ from autograd_lite.draw.style import (
     SMALL,
     TEXT,
 )
-from autograd_lite.graph import Graph, Node, write
+from autograd_lite.graph import Graph, Node
 
 LONGEST_TOOLTIP, LONGEST_MENTION = 300, 32
 ON_ARROWS = "on an arrow: what happens to the gradient g of the result on its way back"
@@ -293,25 +293,16 @@ def _has_miniature(box: Box) -> bool:
 
 def _tooltip(graph: Graph, node: Node, names: Mapping[str, str]) -> str:
     """Say in full what a box may have had to shorten."""
-    name = printable(names.get(node.id, node.id))
-    line = name
-    if node.primitive is not None:
-        operands = [_operand(graph[x], names) for x in node.operands]
-        line = f"{name} = {printable(write(node, operands))}"
     value = np.asarray(node.value)
-    lines = [cut(line, LONGEST_TOOLTIP), f"{node.kind} {value.shape} {value.dtype}"]
+    lines = [
+        cut(code(graph, node, names), LONGEST_TOOLTIP),
+        f"{node.kind} {value.shape} {value.dtype}",
+    ]
     if node.calls:
         lines.append("in " + " › ".join(" ".join(name_and_class(x)[:2]) for x in node.calls))
     if node.source is not None:
         lines.append(f"{node.source}: {cut(node.source.text, LONGEST_TOOLTIP)}")
     return "\n".join(map(printable, lines))
-
-
-def _operand(node: Node, names: Mapping[str, str]) -> str:
-    """Return what an operand is called in NumPy code."""
-    if is_inline(node):
-        return f"{node.value}"
-    return printable(names.get(node.id, node.id))
 
 
 def _plain(text: str) -> str:

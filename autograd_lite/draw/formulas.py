@@ -17,6 +17,7 @@ from autograd_lite.core.notation import ATOM, PRODUCT, SIGN
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.draw.digits import number
 from autograd_lite.graph import Graph, Node
+from autograd_lite.graph import write as numpy_code
 from autograd_lite.ops.writing import Written, literal, write
 
 LONGEST_NAME = 28
@@ -57,6 +58,18 @@ def is_inline(node: Node) -> bool:
     return node.kind == "constant" and np.ndim(node.value) == 0
 
 
+def code(graph: Graph, node: Node, names: Mapping[str, str]) -> str:
+    """Write a value as NumPy code."""
+    name = names.get(node.id, node.id)
+    if node.primitive is None:
+        return printable(name)
+    operands = [
+        f"{x.value}" if is_inline(x) else printable(names.get(x.id, x.id))
+        for x in graph.operands(node)
+    ]
+    return printable(f"{name} = {numpy_code(node, operands)}")
+
+
 def formulas(
     graph: Graph,
     names: Mapping[str, str],
@@ -70,12 +83,8 @@ def formulas(
     - `visible`: identifiers of the nodes that are drawn.
     - `folded`: what values inside of folds are called, for those that have a name.
 
-    Returns
-    -------
-    names, formulas : dict of str to str
-        By identifier, for the visible nodes that have one.
-    called : dict of str to Written
-        How every visible node is written where it is used.
+    It returns names and formulas by identifier, for the visible nodes that have one, and how every
+    visible node is written where it is used.
     """
     names = dict(names)
     called = {key: Written(text) for key, text in (folded or {}).items()}

@@ -61,18 +61,26 @@ class Local:
 
     def text(self, called: Mapping[str, Written]) -> str:
         """Write what happens to the gradient: ``× 2(out − y)``, ``g @ Wᵀ``, ``g / 4``, nothing."""
-
-        def leaf(name: str, value: Any) -> Written:
-            del value
-            return Written("g") if name == GRADIENT else called.get(name) or Written("…")
-
+        leaf = names_of({**called, GRADIENT: Written("g")})
         rule = "" if self.rule is None else written(self.rule, leaf).text
         divides = rule.startswith("g / ") and self.factor is not None and self.factor.is_number
         if self.factor is not None and not divides:  # A mean is not × 0.1667.
-            factor = written(self.factor, leaf)
-            tight = factor.precedence in (PRODUCT, ATOM)
-            return f"× {factor.text}" if tight else f"× ({factor.text})"
+            return times(written(self.factor, leaf))
         return rule
+
+
+Leaf = Callable[[str, Any], Written]
+"""How a name in an expression is written, given what it stands for."""
+
+
+def names_of(called: Mapping[str, Written]) -> Leaf:
+    """Write what is called so; anything else is left out."""
+    return lambda name, _: called.get(name) or Written("…")
+
+
+def times(factor: Written) -> str:
+    """Write what something is multiplied by."""
+    return f"× {factor.text}" if factor.precedence in (PRODUCT, ATOM) else f"× ({factor.text})"
 
 
 def local(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> Local:
@@ -118,7 +126,7 @@ def _multiplies(graph: Graph, node: Node, i: int, g: NDArray[Any]) -> bool:
         return bool(np.allclose(sent, trial * factor, rtol=1e-3, equal_nan=True))
 
 
-def written(expression: Any, leaf: Callable[[str, Any], Written]) -> Written:
+def written(expression: Any, leaf: Leaf) -> Written:
     """Write an expression in the notation of pictures, given how its names are written.
 
     What only restores a shape is left out, as on paper: the shape stands in the box.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.draw import digits
-from autograd_lite.draw.cards import described
+from autograd_lite.draw.cards import described, equation, figures
 from autograd_lite.draw.clusters import Cluster
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
@@ -116,28 +116,18 @@ def escaped(text: str) -> str:
 
 def _texts(scene: Scene, box: Box) -> list[str]:
     """Return the lines of a box."""
-    _, name, formula = scene.heading(box)
+    role, name, formula = scene.heading(box)
     if isinstance(box, Fold):
-        return [box.title, *_output(scene, box)]
-    return [" = ".join(filter(None, (name, formula))) or scene.roles[box.id], *_below(scene, box)]
-
-
-def _output(scene: Scene, fold: Fold) -> list[str]:
-    """Return the lines of what a folded module returned."""
-    return ["output", *_below(scene, fold.result)] if fold.has_output else []
+        return [box.title, *(["output", *_below(scene, box.result)] if box.has_output else [])]
+    return [equation(name, formula) or role, *_below(scene, box)]
 
 
 def _below(scene: Scene, box: Node) -> list[str]:
     """Return the lines below a heading."""
-    texts: list[str] = []
-    texts += filter(None, [described(box, scene.options.show)])
-    if "value" in scene.options.show:
-        texts += _numbers("", box.value)
-    if "grad" in scene.options.show:
-        if box.grad is not None:
-            texts += _numbers("grad ", box.grad)
-        elif box.kind == "parameter":
-            texts.append("grad none yet")
+    texts = list(filter(None, [described(box, scene.options.show)]))
+    for what, array in figures(box, scene.options.show):
+        label = "grad " if what == "grad" else ""
+        texts += ["grad none yet"] if array is None else _numbers(label, array)
     return texts
 
 

@@ -28,13 +28,7 @@ Signature = tuple[Any, ...]
 
 
 def check(patterns: Iterable[str], at: Homes) -> None:
-    """Refuse a path or class that no module of a computation has.
-
-    Raises
-    ------
-    ValueError
-        With the paths and classes that there are.
-    """
+    """Refuse a path or class that no module of a computation has."""
     calls = ordered_calls(at)
     for pattern in patterns:
         if not any(_fits(call, pattern) for call in calls):

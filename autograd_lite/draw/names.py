@@ -15,13 +15,7 @@ from autograd_lite.tensor import Tensor
 
 
 def split(names: Mapping[str, Any] | None) -> tuple[dict[str, Tensor], dict[str, NDArray[Any]]]:
-    """Sort the names that were given to `draw` into those of tensors and those of arrays.
-
-    Raises
-    ------
-    TypeError
-        If `names` is not a mapping from text to tensors or arrays.
-    """
+    """Sort the names that were given to `draw` into those of tensors and those of arrays."""
     if not isinstance(names, Mapping | None):
         raise TypeError(
             f"names must map names to tensors, as in names={{'loss': loss}}; got "

@@ -51,14 +51,7 @@ class LayoutError(RuntimeError):
 
 
 def render(dot: str, kind: str) -> bytes:
-    """Lay DOT text out, rows below each other, and return it in one of Graphviz's formats.
-
-    Raises
-    ------
-    LayoutError
-        With the command that mends it, if pygraphviz is missing or broken; or if the layout takes
-        longer than `LONGEST`.
-    """
+    """Lay DOT text out, rows below each other, and return it in one of Graphviz's formats."""
     return render_all([dot], kind)[0]
 
 

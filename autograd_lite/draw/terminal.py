@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.draw import digits
-from autograd_lite.draw.cards import described
+from autograd_lite.draw.cards import described, equation, figures
 from autograd_lite.draw.clusters import name_and_class
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import printable
@@ -142,20 +142,15 @@ def _lines(scene: Scene, box: Box) -> list[str]:
     role, name, formula = scene.heading(box)
     if isinstance(box, Fold):
         return [box.title, *(_below(scene, box.result, "output") if box.has_output else [])]
-    return [" = ".join(filter(None, (name, formula))) or role, *_below(scene, box, role)]
+    return [equation(name, formula) or role, *_below(scene, box, role)]
 
 
 def _below(scene: Scene, box: Node, role: str) -> list[str]:
     """Return the lines below a heading."""
     kind = described(box, scene.options.show)
     lines = [f"{role} · {kind}"] if kind else []
-    if "value" in scene.options.show:
-        lines += _numbers("value", box.value)
-    if "grad" in scene.options.show:
-        if box.grad is not None:
-            lines += _numbers("grad", box.grad)
-        elif box.kind == "parameter":
-            lines.append("grad   none yet")
+    for label, array in figures(box, scene.options.show):
+        lines += ["grad   none yet"] if array is None else _numbers(label, array)
     return lines
 
 

@@ -48,8 +48,8 @@ class Held:
     """The leaves that a module holds; if it is gone, those whose names say so."""
 
     def __init__(self, call: ModuleCall, own: Sequence[Tensor]) -> None:
-        self.gone = call.module() is None
-        self.path = f"{call.path}." if call.path else ""
+        self.gone = call.card.module() is None
+        self.path = f"{call.card.path}." if call.card.path else ""
         self.own = {id(x) for x in own}
 
     def __contains__(self, leaf: Tensor) -> bool:
@@ -78,15 +78,16 @@ def calls(tensors: Sequence[Tensor]) -> tuple[dict[Tensor, tuple[Call, ...]], di
     numbers: Counter[tuple[str, str]] = Counter()
     learnt: dict[int, list[Tensor]] = {}  # By module: a network may be called 10,000 times.
     for call, result in sorted(made, key=lambda pair: pair[0].since):  # The outermost first.
-        key = (id(call.module), call.since)
+        card = call.card
+        key = (id(card.module), call.since)
         if key not in described:
-            module = call.module()
+            module = card.module()
             if id(module) not in learnt:
                 learnt[id(module)] = [] if module is None else module.parameters()
             own = learnt[id(module)]
             count = None if module is None else sum(x.size for x in own)
-            described[key] = Call(call.path, call.kind, numbers[call.path, call.kind], count)
-            numbers[call.path, call.kind] += 1
+            described[key] = Call(card.path, card.kind, numbers[card.path, card.kind], count)
+            numbers[card.path, card.kind] += 1
             held[described[key]] = Held(call, own)
         waiting = [result]
         seen = {result}

@@ -52,10 +52,6 @@ class Nodes(Sequence[Node]):
         what : str or Tensor
             A name, an identifier (``n3``; a name comes first), or a tensor of the computation.
 
-        Returns
-        -------
-        Node
-
         Raises
         ------
         TypeError

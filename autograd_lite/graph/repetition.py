@@ -161,14 +161,11 @@ def _found(graph: Nodes, operations: Sequence[Node], fewest: int) -> tuple[Repet
 
 
 def bound_again(loop: Repetition, names: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """Return what a loop bound to one variable again and again: the variable, and a number.
+    """Return the variable and a number, by identifier, of what a loop bound again and again.
+
+    What the first round starts from has the number 0.
 
     - `names`: names of values, by identifier; of a variable, only the last value has one.
-
-    Returns
-    -------
-    dict of str to (str, int)
-        By identifier; what the first round starts from has the number 0.
     """
     found: dict[str, tuple[str, int]] = {}
     for column in [*loop.columns, *loop.all_given]:

@@ -28,28 +28,16 @@ def walk(
 ) -> None:
     """Send cotangents back through recorded nodes.
 
-    Parameters
-    ----------
-    nodes : Graph, or sequence of Node
-        Operands come before results.
-    arrived : dict of str to cotangent
-        What to start with, by identifier. Whatever arrives at a node is added here.
-    apply : callable
-        ``apply(node, i, g)``: what a node with the cotangent `g` sends to its operand `i`.
-    add : callable
-        ``add(before, part)``: the sum of two cotangents of one node.
-    visit : callable
-        ``visit(node, g)`` is called with all that arrived at a node, and returns what `apply` gets
-        in its place; None sends nothing on.
-    between : container of str, optional
-        Identifiers of the nodes that anything is sent to; by default every node.
-    where : str
-        What the note on an error calls the walk.
+    An error that `apply` raises gets a note that names the rule.
 
-    Raises
-    ------
-    Exception
-        Whatever `apply` raises, with a note that names the rule.
+    - `nodes`: operands come before results.
+    - `arrived`: what to start with, by identifier. Whatever arrives at a node is added here.
+    - `apply`: ``apply(node, i, g)``: what a node with the cotangent `g` sends to its operand `i`.
+    - `add`: ``add(before, part)``: the sum of two cotangents of one node.
+    - `visit`: ``visit(node, g)`` is called with all that arrived at a node, and returns what
+      `apply` gets in its place; None sends nothing on.
+    - `between`: identifiers of the nodes that anything is sent to; by default every node.
+    - `where`: what the note on an error calls the walk.
 
     Examples
     --------

@@ -37,8 +37,7 @@ class LeakyReLU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute ``x``, or ``negative_slope * x``, of the shape of `x`."""
-        y: Tensor = ops.leaky_relu(x, negative_slope=self.negative_slope)
-        return y
+        return ops.leaky_relu(x, negative_slope=self.negative_slope)
 
     def extra_repr(self) -> str:
         """Return the factor for negative entries."""
@@ -76,8 +75,7 @@ class ELU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute ``x``, or ``alpha * (exp(x) - 1)``, of the shape of `x`."""
-        y: Tensor = ops.elu(x, alpha=self.alpha)
-        return y
+        return ops.elu(x, alpha=self.alpha)
 
     def extra_repr(self) -> str:
         """Return alpha."""
@@ -128,8 +126,7 @@ class GELU(Module):
             phi: Any = 1 + ops.tanh(inner)
         else:
             phi = 1 + ops.erf(x * math.sqrt(0.5))
-        y: Tensor = 0.5 * x * phi
-        return y
+        return 0.5 * x * phi
 
     def extra_repr(self) -> str:
         """Return the approximation, if any."""
@@ -202,7 +199,16 @@ class Softplus(Module):
         return "" if self.beta == 1 else f"beta={self.beta:g}"
 
 
-class Softmax(Module):
+class _AlongAxis(Module):
+    def __init__(self, dim: int = -1) -> None:
+        self.dim = dim
+
+    def extra_repr(self) -> str:
+        """Return the axis."""
+        return f"dim={self.dim}"
+
+
+class Softmax(_AlongAxis):
     r"""Positive numbers that sum to 1 along an axis.
 
     .. math::
@@ -221,19 +227,12 @@ class Softmax(Module):
     [[0.5, 0.5], [1.0, 0.0]]
     """
 
-    def __init__(self, dim: int = -1) -> None:
-        self.dim = dim
-
     def forward(self, x: Tensor) -> Tensor:
         """Compute ``exp(x) / sum(exp(x))`` along the axis, of the shape of `x`."""
         return softmax(x, axis=self.dim)
 
-    def extra_repr(self) -> str:
-        """Return the axis."""
-        return f"dim={self.dim}"
 
-
-class LogSoftmax(Module):
+class LogSoftmax(_AlongAxis):
     r"""The logarithm of `Softmax`, accurate where that is 0 to the last digit.
 
     .. math::
@@ -252,13 +251,6 @@ class LogSoftmax(Module):
     [0.0, -1000.0]
     """
 
-    def __init__(self, dim: int = -1) -> None:
-        self.dim = dim
-
     def forward(self, x: Tensor) -> Tensor:
         """Compute ``x - log(sum(exp(x)))`` along the axis, of the shape of `x`."""
         return log_softmax(x, axis=self.dim)
-
-    def extra_repr(self) -> str:
-        """Return the axis."""
-        return f"dim={self.dim}"

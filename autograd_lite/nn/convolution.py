@@ -63,6 +63,28 @@ class _Conv(Module):
             start = rng.uniform(-bound, bound, out_channels)
             self.bias = Tensor(start, requires_grad=True, dtype=dtype)
 
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        """Slide the filters over `x`.
+
+        Parameters
+        ----------
+        x : Tensor or array_like, shape (batch, in_channels, length)
+            Or (batch, in_channels, height, width), of images; or either without the batch.
+
+        Returns
+        -------
+        Tensor, shape (batch, out_channels, places), or (batch, out_channels, places down, across)
+
+        Raises
+        ------
+        ValueError
+            If `x` is of another shape, or smaller than the window.
+        """
+        slide = conv1d if self.axes == 1 else conv2d
+        return slide(
+            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
     def extra_repr(self) -> str:
         """Return the numbers of channels, the size of the window, and what is not the default."""
         filters, channels = self.weight.shape[:2]
@@ -139,26 +161,6 @@ class Conv1d(_Conv):
 
     axes = 1
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Slide the filters along `x`.
-
-        Parameters
-        ----------
-        x : Tensor or array_like, shape (batch, in_channels, length) or (in_channels, length)
-
-        Returns
-        -------
-        Tensor, shape (batch, out_channels, places) or (out_channels, places)
-
-        Raises
-        ------
-        ValueError
-            If `x` is of another shape, or shorter than the window.
-        """
-        return conv1d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
-
 
 class Conv2d(_Conv):
     r"""Slide filters over images: every result is a weighted sum of what is in the window.
@@ -214,26 +216,6 @@ class Conv2d(_Conv):
     """
 
     axes = 2
-
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Slide the filters over `x`.
-
-        Parameters
-        ----------
-        x : Tensor or array_like, shape (batch, in_channels, height, width), or without the batch
-
-        Returns
-        -------
-        Tensor, shape (batch, out_channels, places down, places across), or without the batch
-
-        Raises
-        ------
-        ValueError
-            If `x` is of another shape, or smaller than the window.
-        """
-        return conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
 
 
 class _Pool(Module):

@@ -62,12 +62,9 @@ def check_reduction(name: str, reduction: str, known: tuple[str, ...] = REDUCED)
 
 
 def _reduce(loss: Any, reduction: str) -> Tensor:
-    reduced: Tensor = loss
-    if reduction == "mean":
-        reduced = ops.mean(loss)
-    elif reduction == "sum":
-        reduced = ops.sum(loss)
-    return reduced
+    if reduction == "none":
+        return loss
+    return ops.mean(loss) if reduction == "mean" else ops.sum(loss)
 
 
 def _input(name: str, x: Any) -> Tensor:
@@ -95,8 +92,7 @@ def _constant(name: str, what: str, x: Any, dtype: np.dtype[Any]) -> NDArray[Any
     array: Any = x if is_recorder(x) else np.asarray(x)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} needs real numbers as its {what}, got dtype {array.dtype}.")
-    converted: NDArray[Any] = array.astype(dtype)
-    return converted
+    return array.astype(dtype)
 
 
 def _pair(name: str, x: Any, target: Any) -> tuple[Tensor, Any]:
@@ -374,8 +370,7 @@ def kl_div(
         safe = ops.where(zero, 1.0, t) if _any(zero) else t
         loss = t * (ops.log(safe) - x)
     if reduction == "batchmean":
-        total: Tensor = ops.sum(loss)
-        return total / x.shape[0] if x.ndim else total
+        return ops.sum(loss) / x.shape[0] if x.ndim else ops.sum(loss)
     return _reduce(loss, reduction)
 
 
@@ -517,8 +512,7 @@ def _of_labels(
             f"{name} needs a label that counts for its mean: all are {ignore}, which is ignored, "
             f"or have the weight 0. Write reduction='sum'."
         )
-    mean: Tensor = ops.sum(loss) / total
-    return mean
+    return ops.sum(loss) / total
 
 
 def nll_loss(

@@ -31,10 +31,6 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     param : float, optional
         The slope of a leaky_relu, 0.01 by default.
 
-    Returns
-    -------
-    float
-
     Raises
     ------
     ValueError
@@ -75,8 +71,7 @@ def _drawing(name: str, rng: Any, **numbers: Any) -> np.random.Generator:
             f"{name} needs a numpy.random.Generator, got rng={rng!r}. Write {name}(layer.weight, "
             f"np.random.default_rng(0)), and other arguments by name."
         )
-    found: np.random.Generator = rng
-    return found
+    return rng
 
 
 def fans(target: Any) -> tuple[int, int]:
@@ -362,20 +357,10 @@ def orthogonal_(tensor: Any, rng: np.random.Generator, gain: float = 1.0) -> Any
 
 
 __all__ = [
-    "calculate_gain",
-    "constant_",
-    "eye_",
-    "kaiming_normal_",
-    "kaiming_uniform_",
-    "normal_",
-    "ones_",
-    "orthogonal_",
-    "trunc_normal_",
-    "uniform_",
-    "xavier_normal_",
-    "xavier_uniform_",
+    "calculate_gain", "constant_", "eye_", "kaiming_normal_", "kaiming_uniform_", "normal_",
+    "ones_", "orthogonal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_",
     "zeros_",
-]
+]  # fmt: skip
 
 if not TYPE_CHECKING:
     __getattr__ = later(globals(), {})

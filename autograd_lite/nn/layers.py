@@ -139,8 +139,7 @@ class Tanh(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute ``tanh(x)``, of the shape of `x`."""
-        y: Tensor = ops.tanh(x)
-        return y
+        return ops.tanh(x)
 
 
 class ReLU(Module):
@@ -341,8 +340,7 @@ class Dropout(Module):
         p, shape, dtype = self.p, x.shape, x.dtype
         factor = 1 / (1 - p) if p < 1 else 0.0
         mask = drawn(self.rng, lambda rng: ((rng.random(shape) >= p) * factor).astype(dtype), x)
-        dropped: Tensor = x * mask
-        return dropped
+        return x * mask
 
     def extra_repr(self) -> str:
         """Return the probability."""
@@ -428,8 +426,7 @@ class Embedding(Module):
                 f"Embedding needs integers, got dtype {rows.dtype}. Write x.astype(int)."
             )
         rows = checked(_are_rows, rows, self.weight.shape[0])
-        y: Tensor = ops.getitem(self.weight, index=rows)
-        return y
+        return ops.getitem(self.weight, index=rows)
 
     def extra_repr(self) -> str:
         """Return the sizes of the table."""

@@ -110,9 +110,17 @@ class MSELoss(MSE):
     """
 
 
-REDUCTION = """\
+OF_ENTRIES = """\
 reduction : {"mean", "sum", "none"}
     What becomes of the losses of all entries; the gradient above is that of "sum".
+"""
+OF_LABELS = """\
+weight : array_like, shape (classes,), optional
+    What each class counts for, 1 by default. The mean is over what the labels count for.
+ignore_index : int
+    A label that does not count.
+reduction : {"mean", "sum", "none"}
+    What becomes of the losses of all rows.
 """
 RAISED_AND_SEEN = """
 Raises
@@ -134,6 +142,7 @@ class _Loss(Module):
     """
 
     _reductions: tuple[str, ...] = functional.REDUCED
+    _reduced = OF_ENTRIES
     _function: Callable[..., Tensor]
     _settings: tuple[str, ...]
 
@@ -143,7 +152,8 @@ class _Loss(Module):
             cls._function = staticmethod(function)
             cls._settings = made.__code__.co_varnames[1 : made.__code__.co_argcount]
             text = inspect.cleandoc(cls.__doc__ or "")
-            shared = "" if "reduction : " in text else REDUCTION
+            shared = "" if "\nParameters\n" in text else "\nParameters\n----------\n"
+            shared += "" if "reduction : " in text else cls._reduced
             shared += RAISED_AND_SEEN.format(function=function.__name__)
             cls.__doc__ = text.replace("\nExamples\n", f"{shared}\nExamples\n")
 
@@ -193,11 +203,6 @@ class L1Loss(_Loss, function=functional.l1_loss):
         \frac{\partial L}{\partial \mathrm{input}} = \mathrm{sign}(e)
 
     with 0 at 0.
-
-    Parameters
-    ----------
-    reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all entries; the gradient above is that of "sum".
 
     Examples
     --------
@@ -463,6 +468,8 @@ class KLDivLoss(_Loss, function=functional.kl_div):
 
 
 class _OfLabels(_Loss):
+    _reduced = OF_LABELS
+
     def __init__(
         self,
         weight: ArrayLike | Tensor | None = None,
@@ -510,15 +517,6 @@ class NLLLoss(_OfLabels, function=functional.nll_loss):
         L = \frac{\sum_i \ell_i}{\sum_i w_{k_i}}, \qquad
         \frac{\partial L}{\partial x_{ik}} = -\frac{w_{k_i} [k = k_i]}{\sum_j w_{k_j}}
 
-    Parameters
-    ----------
-    weight : array_like, shape (classes,), optional
-        What each class counts for, 1 by default. The mean is over what the labels count for.
-    ignore_index : int
-        A label that does not count.
-    reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all rows.
-
     Examples
     --------
     >>> import numpy as np
@@ -551,12 +549,6 @@ class CrossEntropyLoss(_OfLabels, function=functional.cross_entropy):
 
     Parameters
     ----------
-    weight : array_like, shape (classes,), optional
-        What each class counts for, 1 by default. The mean is over what the labels count for.
-    ignore_index : int
-        A label that does not count.
-    reduction : {"mean", "sum", "none"}
-        What becomes of the losses of all rows.
     label_smoothing : float
         The part :math:`s` of each label that is spread over all classes, from 0 to 1.
 

@@ -209,7 +209,7 @@ class Module(metaclass=_NamesItsTensors):
             for part in leaves_of(result):
                 if isinstance(part, Tensor) and not part.is_leaf and part._birth > since:
                     _note_call(module, since, part)
-        return result  # type: ignore[no-any-return]  # A user's forward may return anything.
+        return result
 
     def named_parameters(self) -> list[tuple[str, Tensor]]:
         """Return the path and the tensor of every parameter, in the order of definition.

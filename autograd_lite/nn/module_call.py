@@ -9,15 +9,10 @@ from typing import Any, NamedTuple
 class Card:
     """Which module it is: what its calls keep of it, since their results may outlive it.
 
-    Attributes
-    ----------
-    module : weakref
-        The module, while it exists. The module may hold a result that remembers the call, so a
-        strong reference would be a cycle.
-    path : str
-        Its path in the outermost module that was built with it; empty for that one.
-    kind : str
-        The name of its class.
+    - `module`: the module, while it exists. The module may hold a result that remembers the call,
+      so a strong reference would be a cycle.
+    - `path`: its path in the outermost module that was built with it; empty for that one.
+    - `kind`: the name of its class.
     """
 
     __slots__ = ("kind", "module", "path")
@@ -32,31 +27,10 @@ class ModuleCall(NamedTuple):
     A tensor keeps the plain tuple, which takes a third of the time to make: read it with
     ``ModuleCall(*tensor._call)``.
 
-    Attributes
-    ----------
-    card : Card
-        Of the module.
-    since : int
-        Tensors that were made in the call were born after this.
-    inner : tuple or None
-        The call, inside this one, that returned the same tensor.
+    - `since`: tensors that were made in the call were born after this.
+    - `inner`: the call, inside this one, that returned the same tensor.
     """
 
     card: Card
     since: int
     inner: tuple[Any, ...] | None
-
-    @property
-    def module(self) -> weakref.ref[Any]:
-        """The module, from the card."""
-        return self.card.module
-
-    @property
-    def path(self) -> str:
-        """The path of the module, from the card."""
-        return self.card.path
-
-    @property
-    def kind(self) -> str:
-        """The name of the class of the module, from the card."""
-        return self.card.kind

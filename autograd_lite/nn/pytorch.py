@@ -25,10 +25,6 @@ def from_pytorch(module: Module, state: Mapping[str, Any]) -> dict[str, NDArray[
         What ``net.state_dict()`` of a torch.nn.Module returned, or a file had in it: tensors of
         PyTorch's on the CPU, or arrays.
 
-    Returns
-    -------
-    dict of str to array
-
     Raises
     ------
     TypeError

@@ -6,6 +6,7 @@ Where that would lose a gradient which nobody has given up by name, it is refuse
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -34,6 +35,23 @@ _FOR_ARRAYS = (
     "s.to_numpy() * t for a Series s, al.scipy.sparse.matmul(a, t) and the like for SciPy, and no "
     "np.vectorize"
 )
+
+
+def _number(kind: type) -> Callable[[Any], Any]:
+    """Make the method that converts to a number of Python's."""
+
+    def convert(t: Any) -> Any:
+        t._must_not_lose("A Python number", _FOR_NUMBERS)
+        return kind(t._value())
+
+    return convert
+
+
+def _compared(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Make the method that compares values."""
+    return lambda t, other: compare(
+        t._value(), other._value() if isinstance(other, Tensor) else other
+    )
 
 
 class Conversions(Tensor):
@@ -81,28 +99,16 @@ class Conversions(Tensor):
             return self
         kind = known_dtype(dtype, "astype")
         if kind.kind in "fc":
-            converted: Self = record(arithmetic.astype, (self,), {"dtype": kind.name})
-        else:
-            converted = leaf(self._value().astype(kind.name))
-        return converted
+            return record(arithmetic.astype, (self,), {"dtype": kind.name})
+        return leaf(self._value().astype(kind.name))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         self._must_not_lose("A NumPy array", _FOR_ARRAYS if self.ndim else _FOR_LISTS)
         return np.array(self.data, dtype, copy=copy)
 
-    def __int__(self) -> int:
-        self._must_not_lose("A Python number", _FOR_NUMBERS)
-        return int(self._value())
-
-    __trunc__ = __int__
-
-    def __float__(self) -> float:
-        self._must_not_lose("A Python number", _FOR_NUMBERS)
-        return float(self._value())
-
-    def __complex__(self) -> complex:
-        self._must_not_lose("A Python number", _FOR_NUMBERS)
-        return complex(self._value())
+    __int__ = __trunc__ = _number(int)
+    __float__ = _number(float)
+    __complex__ = _number(complex)
 
     def __round__(self, digits: int | None = None) -> Any:
         self._must_not_lose("A Python number", _FOR_NUMBERS)
@@ -117,23 +123,12 @@ class Conversions(Tensor):
     def __str__(self) -> str:
         return str(self._value())
 
-    def __eq__(self, other: object) -> Any:
-        return self._value() == _plain(other)
-
-    def __ne__(self, other: object) -> Any:
-        return self._value() != _plain(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._value() < _plain(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._value() <= _plain(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._value() > _plain(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._value() >= _plain(other)
+    __eq__ = _compared(operator.eq)
+    __ne__ = _compared(operator.ne)
+    __lt__ = _compared(operator.lt)
+    __le__ = _compared(operator.le)
+    __gt__ = _compared(operator.gt)
+    __ge__ = _compared(operator.ge)
 
     __hash__ = object.__hash__  # By identity: a tensor can be a key, whatever its value.
 
@@ -148,10 +143,6 @@ class Conversions(Tensor):
         grad = None if kept is None else np.asarray(kept.data)
         data = np.asarray(self._value())
         return _rebuild, (type(self), data, keeps and self._requires_grad, self.name, grad)
-
-
-def _plain(x: Any) -> Any:
-    return x._value() if isinstance(x, Tensor) else x
 
 
 def _rebuild(

@@ -30,7 +30,6 @@ from autograd_lite.numpy_api import (
     linalg,
     polynomial,
     products,
-    ranges,
     reduction,
     selection,
     shape,
@@ -56,8 +55,8 @@ from autograd_lite.numpy_api.table import (
 from autograd_lite.numpy_api.versions import MOVE
 
 COMPOSING = (
-    elementwise, shape, selection, products, reduction, statistics, ranges, linalg, einsum,
-    polynomial, signals, fourier, into, creation, borders,
+    elementwise, shape, selection, products, reduction, statistics, linalg, einsum, polynomial,
+    signals, fourier, into, creation, borders,
 )  # fmt: skip
 """The files that fill the tables; whoever looks a function up there needs them all."""
 

@@ -150,7 +150,6 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.
 
 @composes(np.astype)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    """Adapt ``np.astype``."""
     del device
     return x.astype(dtype, copy=copy)
 

@@ -34,8 +34,7 @@ def become(t: Written, primitive: Primitive, other: Any, what: str, **parameters
     the name `s` anew.
     """
     if primitive is not ops.assign and _is_number(t):
-        new: Written = t.__record__(primitive, (t, other), parameters)
-        return new
+        return t.__record__(primitive, (t, other), parameters)
     view = t._rare and t._rare.get("_view")
     if view:
         catch_up(t)
@@ -215,8 +214,7 @@ class Writes(Versioned):
         TypeError
             On assignment to a view, or to what has views.
         """
-        shape: tuple[int, ...] = self._array.shape
-        return shape
+        return self._array.shape
 
     @shape.setter
     def shape(self, lengths: Any) -> None:

@@ -54,7 +54,6 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  (NumPy's name)
 
 @composes(np.linalg.eig)
 def eig(a: Any) -> Any:
-    """Compose ``np.linalg.eig``."""
     packed = ops.eig(matrices(a, "eig", square=True, of_real=False))
     return EigResult(packed[..., 0, :], packed[..., 1:, :])
 

@@ -42,8 +42,7 @@ class ArrayMethods(ReducingMethods):
         >>> al.Tensor([1.0, 2.0]).dot([3.0, 4.0]).item()
         11.0
         """
-        product: Self = numpy_api.dot(self, other)
-        return product
+        return numpy_api.dot(self, other)
 
     def clip(self, min: Any = None, max: Any = None) -> Self:
         """Return the entries, kept between two bounds.
@@ -68,8 +67,7 @@ class ArrayMethods(ReducingMethods):
         >>> al.Tensor([-2.0, 0.5, 2.0]).clip(-1, 1)
         Tensor([-1. ,  0.5,  1. ])
         """
-        clipped: Self = numpy_api.clip(self, min, max)
-        return clipped
+        return numpy_api.clip(self, min, max)
 
     @property
     def real(self) -> Self:
@@ -293,8 +291,7 @@ class ArrayMethods(ReducingMethods):
         return numpy_api.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __getitem__(self, index: Any) -> Self:
-        entry: Self = picked(self, index)
-        return entry
+        return picked(self, index)
 
     def __abs__(self) -> Self:
         return self._apply(ops.absolute)

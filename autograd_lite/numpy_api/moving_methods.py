@@ -20,13 +20,11 @@ class MovingMethods:
     """Carries out one operation."""
 
     def _apply(self, primitive: Primitive, **parameters: Any) -> Self:
-        result: Self = self.__record__(primitive, (self,), parameters)
-        return result
+        return self.__record__(primitive, (self,), parameters)
 
     def _numpy(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Self:
         """Do what NumPy's function of the same name does."""
-        result: Self = numpy_api.call_function(function, (self, *args), kwargs)
-        return result
+        return numpy_api.call_function(function, (self, *args), kwargs)
 
     @property
     def T(self) -> Self:  # noqa: N802  (NumPy's name)
@@ -185,8 +183,7 @@ class MovingMethods:
         >>> al.Tensor([[[1, 2, 3]]]).swapaxes(0, 2).shape
         (3, 1, 1)
         """
-        swapped: Self = numpy_api.swapaxes(self, axis1, axis2)
-        return swapped
+        return numpy_api.swapaxes(self, axis1, axis2)
 
     def squeeze(self, axis: Any = None) -> Self:
         """Return a view without axes of length 1.
@@ -361,8 +358,7 @@ class MovingMethods:
         >>> al.Tensor([1, 2, 3]).compress([True, False, True]).tolist()
         [1, 3]
         """
-        taken: Self = numpy_api.call_function(np.compress, (condition, self, axis), {})
-        return taken
+        return numpy_api.call_function(np.compress, (condition, self, axis), {})
 
     def choose(self, choices: Any, mode: str = "raise") -> Any:
         """Return entries of other arrays; the integers of this say of which.

@@ -44,13 +44,11 @@ def polyval(p: Any, x: Any) -> Any:
 
 @composes(np.polyadd)
 def polyadd(a1: Any, a2: Any) -> Any:
-    """Compose ``np.polyadd``."""
     return ops.add(*_padded(a1, a2, "np.polyadd"))
 
 
 @composes(np.polysub)
 def polysub(a1: Any, a2: Any) -> Any:
-    """Compose ``np.polysub``."""
     return ops.subtract(*_padded(a1, a2, "np.polysub"))
 
 
@@ -101,7 +99,6 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
 
 @composes(np.polyder)
 def polyder(p: Any, m: int = 1) -> Any:
-    """Compose ``np.polyder``."""
     p, m = _sequence(p, "np.polyder"), int(m)
     if m < 0:
         raise ValueError("np.polyder: Order of derivative must be positive (see polyint).")

@@ -124,7 +124,6 @@ def _axes(axes: Any, ndim: int) -> list[int]:
 
 @composes(np.linalg.tensordot)
 def tensordot_of_two(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
-    """Compose ``np.linalg.tensordot``."""
     return tensordot(x1, x2, axes)
 
 
@@ -197,6 +196,7 @@ def _stack(x: Any, name: str, kind: str, ndim: int) -> Any:
     return x
 
 
+@composes(np.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """Compose ``np.vecdot``: dot products of vectors along an axis."""
     x1, x2 = (_stack(as_array(x), "np.vecdot", "vectors", 1) for x in (x1, x2))
@@ -204,21 +204,18 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return ops.matmul(mirrored(x1)[..., None, :], x2[..., None])[..., 0, 0]
 
 
+@composes(np.matvec)
 def matvec(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.matvec``: matrices times vectors."""
     matrices = _stack(as_array(x1), "np.matvec", "matrices", 2)
     return ops.matmul(matrices, _stack(as_array(x2), "np.matvec", "vectors", 1)[..., None])[..., 0]
 
 
+@composes(np.vecmat)
 def vecmat(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.vecmat``: vectors times matrices."""
     vectors = mirrored(_stack(as_array(x1), "np.vecmat", "vectors", 1))[..., None, :]
     return ops.matmul(vectors, _stack(as_array(x2), "np.vecmat", "matrices", 2))[..., 0, :]
-
-
-for _product in (vecdot, matvec, vecmat):  # Two of them came with NumPy 2.2.
-    if hasattr(np, _product.__name__):
-        composes(getattr(np, _product.__name__))(_product)
 
 
 @composes(np.linalg.vecdot)
@@ -229,7 +226,6 @@ def vecdot_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 @composes(np.linalg.matmul)
 def matmul(x1: Any, x2: Any, /) -> Any:
-    """Compose ``np.linalg.matmul``."""
     return ops.matmul(as_array(x1), as_array(x2))
 
 

@@ -170,8 +170,7 @@ class ReducingMethods(MovingMethods):
             if value is not None:
                 given = {name: x for name, x in more.items() if x is not None}
                 return self._numpy(function, axis=axis, keepdims=keepdims, **given)
-        reduced: Self = self.__record__(primitive, (self,), {"axis": axis, "keepdims": keepdims})
-        return reduced
+        return self.__record__(primitive, (self,), {"axis": axis, "keepdims": keepdims})
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
         """Return the sum of a diagonal: arguments and errors as of `diagonal`.

@@ -239,13 +239,11 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
 
 @composes(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """Compose ``np.nancumsum``."""
     return cumsum(_only(a, _numbers(a, True), 0), axis, dtype)
 
 
 @composes(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """Compose ``np.nancumprod``."""
     return cumprod(_only(a, _numbers(a, True), 1), axis, dtype)
 
 
@@ -267,7 +265,6 @@ def _running(x: Any, axis: Any, dtype: Any, first: float | None, run: Callable[.
 def cumulative_sum(
     x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
-    """Compose ``np.cumulative_sum``."""
     return _running(x, axis, dtype, 0 if include_initial else None, cumsum)
 
 
@@ -275,7 +272,6 @@ def cumulative_sum(
 def cumulative_prod(
     x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
-    """Compose ``np.cumulative_prod``."""
     return _running(x, axis, dtype, 1 if include_initial else None, cumprod)
 
 

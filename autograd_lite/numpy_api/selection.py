@@ -41,7 +41,6 @@ def compress(condition: Any, a: Any, axis: Any = None) -> Any:
 
 @composes(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
-    """Compose ``np.extract``."""
     return compress(np.ravel(values_of(condition)), as_array(arr).ravel())
 
 
@@ -57,7 +56,6 @@ def diag(v: Any, k: int = 0) -> Any:
 
 @composes(np.choose)
 def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
-    """Compose ``np.choose``."""
     which = values_of(a)
     if is_recorder(which) and which.dtype == bool and len(choices) == 2:  # Of a trace.
         return ops.where(which, choices[1], choices[0])
@@ -112,7 +110,6 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
 
 @composes(np.delete)
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
-    """Compose ``np.delete``."""
     return rearranged(lambda numbers: np.delete(numbers, values_of(obj), axis), arr)
 
 
@@ -152,13 +149,11 @@ def unique(
 
 @composes(np.unique_values)
 def unique_values(x: Any, /) -> Any:
-    """Compose ``np.unique_values``."""
     return unique(x, equal_nan=False)
 
 
 @composes(np.union1d)
 def union1d(ar1: Any, ar2: Any) -> Any:
-    """Compose ``np.union1d``."""
     return unique(concatenate([ar1, ar2], None))
 
 
@@ -176,7 +171,6 @@ def intersect1d(
 
 @composes(np.setdiff1d)
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
-    """Compose ``np.setdiff1d``."""
     x = as_array(ar1).ravel()
     x = x if assume_unique else unique(x)
     return compress(~np.isin(values_of(x), values_of(ar2)), x)
@@ -184,7 +178,6 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 
 @composes(np.setxor1d)
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
-    """Compose ``np.setxor1d``."""
     return ops.sort(
         concatenate([setdiff1d(ar1, ar2, assume_unique), setdiff1d(ar2, ar1, assume_unique)])
     )

@@ -70,13 +70,11 @@ def stack(
 
 @composes(np.vstack)
 def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """Compose ``np.vstack``."""
     return concatenate([np.atleast_2d(x) for x in tup], 0, dtype=dtype, casting=casting)
 
 
 @composes(np.hstack)
 def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """Compose ``np.hstack``."""
     parts = [np.atleast_1d(x) for x in tup]
     axis = 0 if parts and parts[0].ndim == 1 else 1
     return concatenate(parts, axis, dtype=dtype, casting=casting)
@@ -84,20 +82,17 @@ def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: str = "same_kind")
 
 @composes(np.dstack)
 def dstack(tup: Sequence[Any]) -> Any:
-    """Compose ``np.dstack``."""
     return concatenate([np.atleast_3d(x) for x in tup], 2)
 
 
 @composes(np.column_stack)
 def column_stack(tup: Sequence[Any]) -> Any:
-    """Compose ``np.column_stack``."""
     parts = [as_array(x) for x in tup]
     return concatenate([x if x.ndim > 1 else x.reshape((x.size, 1)) for x in parts], 1)
 
 
 @composes(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
-    """Compose ``np.append``."""
     return concatenate([arr, values], axis)
 
 
@@ -232,7 +227,6 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 
 @composes(np.hsplit)
 def hsplit(ary: Any, indices_or_sections: Any) -> Any:
-    """Compose ``np.hsplit``."""
     if ary.ndim == 0:
         raise ValueError("hsplit only works on arrays of 1 or more dimensions")
     return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
@@ -240,7 +234,6 @@ def hsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 @composes(np.vsplit)
 def vsplit(ary: Any, indices_or_sections: Any) -> Any:
-    """Compose ``np.vsplit``."""
     if ary.ndim < 2:
         raise ValueError("vsplit only works on arrays of 2 or more dimensions")
     return split(ary, indices_or_sections, 0)
@@ -248,7 +241,6 @@ def vsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 @composes(np.dsplit)
 def dsplit(ary: Any, indices_or_sections: Any) -> Any:
-    """Compose ``np.dsplit``."""
     if ary.ndim < 3:
         raise ValueError("dsplit only works on arrays of 3 or more dimensions")
     return split(ary, indices_or_sections, 2)
@@ -256,7 +248,6 @@ def dsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 @composes(np.unstack)
 def unstack(x: Any, /, *, axis: int = 0) -> Any:
-    """Compose ``np.unstack``."""
     return tuple(moveaxis(x, axis, 0))
 
 
@@ -313,7 +304,6 @@ def sliding_window_view(
 
 @composes(np.swapaxes)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    """Compose ``np.swapaxes``."""
     i, k = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
     order = list(range(a.ndim))
     order[i], order[k] = k, i
@@ -322,7 +312,6 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 @composes(np.matrix_transpose, np.linalg.matrix_transpose)
 def matrix_transpose(x: Any, /) -> Any:
-    """Compose ``np.matrix_transpose``."""
     if x.ndim < 2:
         raise ValueError(f"Input array must be at least 2-dimensional, but it is {x.ndim}")
     return swapaxes(x, -1, -2)
@@ -330,7 +319,6 @@ def matrix_transpose(x: Any, /) -> Any:
 
 @composes(np.moveaxis)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    """Compose ``np.moveaxis``."""
     return ops.transpose(a, axes=_moved_order(a, source, destination))
 
 
@@ -362,13 +350,11 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 
 @composes(np.fliplr)
 def fliplr(m: Any) -> Any:
-    """Compose ``np.fliplr``."""
     return ops.flip(m, axis=1)
 
 
 @composes(np.flipud)
 def flipud(m: Any) -> Any:
-    """Compose ``np.flipud``."""
     return ops.flip(m, axis=0)
 
 
@@ -380,19 +366,16 @@ def _each(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
 
 @composes(np.atleast_1d)
 def atleast_1d(*arys: Any) -> Any:
-    """Compose ``np.atleast_1d``."""
     return _each(arys, lambda x: x if x.ndim else x.reshape((1,)))
 
 
 @composes(np.atleast_2d)
 def atleast_2d(*arys: Any) -> Any:
-    """Compose ``np.atleast_2d``."""
     return _each(arys, lambda x: x if x.ndim > 1 else x.reshape((1, x.size)))
 
 
 @composes(np.atleast_3d)
 def atleast_3d(*arys: Any) -> Any:
-    """Compose ``np.atleast_3d``."""
     return _each(
         arys,
         lambda x: x if x.ndim > 2 else x.reshape((*x.shape, 1) if x.ndim == 2 else (1, x.size, 1)),
@@ -401,7 +384,6 @@ def atleast_3d(*arys: Any) -> Any:
 
 @composes(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
-    """Compose ``np.broadcast_arrays``."""
     del subok
     shape = np.broadcast_shapes(*(np.shape(x) for x in args))
     return tuple(ops.broadcast_to(as_array(x), shape=shape) for x in args)

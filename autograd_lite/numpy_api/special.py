@@ -31,13 +31,13 @@ BY_NUMPY_FUNCTION.update(
 )
 
 
-def _of_order(function: np.ufunc, operation: Primitive, *names: str) -> None:
+def _of_order(function: np.ufunc, operation: Primitive) -> None:
     """Record ``jv(v, x)`` as an operation of `x` alone: the arguments before it are constants."""
 
     def called(*args: Any) -> Any:
         *given, x = args
-        values = (fixed(v, function.__name__, n) for n, v in zip(names, given, strict=True))
-        return operation(x, **dict(zip(names, values, strict=True)))
+        named = zip(operation.parameters, given, strict=True)
+        return operation(x, **{name: fixed(v, function.__name__, name) for name, v in named})
 
     COMPOSED[function] = called
 
@@ -48,16 +48,15 @@ def _at_order(function: np.ufunc, operation: Primitive, v: int) -> None:
 
 
 for _function, _operation in (
-    (special.jv, cylinder.jv),
-    (special.yv, cylinder.yv),
-    (special.yn, cylinder.yv),
-    (special.iv, cylinder.iv),
-    (special.ive, cylinder.ive),
-    (special.kv, cylinder.kv),
-    (special.kn, cylinder.kv),
-    (special.kve, cylinder.kve),
-):
-    _of_order(_function, _operation, "v")
+    (special.jv, cylinder.jv), (special.yv, cylinder.yv), (special.yn, cylinder.yv),
+    (special.iv, cylinder.iv), (special.ive, cylinder.ive), (special.kv, cylinder.kv),
+    (special.kn, cylinder.kv), (special.kve, cylinder.kve),
+    (special.gammainc, gammas.gammainc), (special.gammaincc, gammas.gammaincc),
+    (special.gammaincinv, gammas.gammaincinv), (special.betainc, gammas.betainc),
+    (special.betaincinv, gammas.betaincinv), (special.hyp1f1, entropies.hyp1f1),
+    (special.hyp2f1, entropies.hyp2f1),
+):  # fmt: skip
+    _of_order(_function, _operation)
 for _zero, _one, _operation in (
     (special.j0, special.j1, cylinder.jv), (special.y0, special.y1, cylinder.yv),
     (special.i0, special.i1, cylinder.iv), (special.i0e, special.i1e, cylinder.ive),
@@ -65,13 +64,6 @@ for _zero, _one, _operation in (
 ):  # fmt: skip
     _at_order(_zero, _operation, 0)
     _at_order(_one, _operation, 1)
-_of_order(special.gammainc, gammas.gammainc, "a")
-_of_order(special.gammaincc, gammas.gammaincc, "a")
-_of_order(special.gammaincinv, gammas.gammaincinv, "a")
-_of_order(special.betainc, gammas.betainc, "a", "b")
-_of_order(special.betaincinv, gammas.betaincinv, "a", "b")
-_of_order(special.hyp1f1, entropies.hyp1f1, "a", "b")
-_of_order(special.hyp2f1, entropies.hyp2f1, "a", "b", "c")
 
 
 @composes(special.betaincc)

@@ -181,7 +181,6 @@ def median(
 def nanmedian(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
 ) -> Any:
-    """Compose ``np.nanmedian``."""
     del overwrite_input
     return _median(np.nanmedian, nanquantile, as_array(a), axis, out, keepdims)
 
@@ -306,7 +305,6 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 @composes(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    """Compose ``np.ediff1d``."""
     steps = diff(as_array(ary).ravel())
     ends = [None if x is None else np.ravel(cast(x, steps.dtype)) for x in (to_begin, to_end)]
     parts = [part for part in (ends[0], steps, ends[1]) if part is not None]

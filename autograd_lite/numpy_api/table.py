@@ -85,11 +85,13 @@ EXTENDED: dict[Callable[..., Any], Callable[..., Any]] = {}
 """Compositions for those calls of a function that have arguments which its entry does not take."""
 
 
-def composes(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
+def composes(
+    *functions: Callable[..., Any], table: dict[Callable[..., Any], Callable[..., Any]] = COMPOSED
+) -> Callable[[Function], Function]:
     """Decorate what a NumPy function does on Tensors; it takes the same arguments."""
 
     def register(composition: Function) -> Function:
-        COMPOSED.update(dict.fromkeys(functions, composition))
+        table.update(dict.fromkeys(functions, composition))
         return composition
 
     return register
@@ -97,12 +99,7 @@ def composes(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
 
 def extends(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
     """Decorate what takes over when an entry is asked for an argument that it does not have."""
-
-    def register(composition: Function) -> Function:
-        EXTENDED.update(dict.fromkeys(functions, composition))
-        return composition
-
-    return register
+    return composes(*functions, table=EXTENDED)
 
 
 OF_COMPLEX: dict[Callable[..., Any], Callable[..., Any]] = {}

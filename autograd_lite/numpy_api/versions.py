@@ -11,8 +11,8 @@ from sys import getrefcount
 from typing import Any, Self
 
 from autograd_lite.core.backward import next_birth
+from autograd_lite.core.hooks import Taps
 from autograd_lite.core.node import Rare
-from autograd_lite.core.tensor import Taps
 from autograd_lite.numpy_api.conversions import Conversions
 
 MOVE = "To move a parameter, write t.data = t.data - lr * t.grad.data, or take an optimiser"

@@ -26,130 +26,49 @@ from autograd_lite.core.arithmetic import (
 from autograd_lite.core.later import later
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
+# fmt: off
+# isort: off
 if TYPE_CHECKING:
     from autograd_lite.ops.complex_numbers import angle, conjugate, imag
     from autograd_lite.ops.contraction import einsum
     from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
     from autograd_lite.ops.elementwise import (
-        absolute,
-        cbrt,
-        clip,
-        copysign,
-        fmax,
-        fmin,
-        fmod,
-        maximum,
-        minimum,
-        reciprocal,
-        remainder,
-        sqrt,
-        square,
-        where,
+        absolute, cbrt, clip, copysign, fmax, fmin, fmod, maximum, minimum, reciprocal, remainder,
+        sqrt, square, where,
     )
     from autograd_lite.ops.exponential import (
-        bessel,
-        exp,
-        exp2,
-        expm1,
-        i0,
-        log,
-        log1p,
-        log2,
-        log10,
-        logaddexp,
-        logaddexp2,
+        bessel, exp, exp2, expm1, i0, log, log1p, log2, log10, logaddexp, logaddexp2,
     )
     from autograd_lite.ops.fourier import fft, ifft, irfft, rfft
     from autograd_lite.ops.indexing import assign, getitem, scatter_add
     from autograd_lite.ops.linalg import (
-        det,
-        fold,
-        inv,
-        logabsdet,
-        mirror,
-        pinv,
-        solve,
-        trace,
-        vector_norm,
+        det, fold, inv, logabsdet, mirror, pinv, solve, trace, vector_norm,
     )
     from autograd_lite.ops.neural import (
-        elu,
-        erf,
-        leaky_relu,
-        log_softmax,
-        logsumexp,
-        mse,
-        relu,
-        sigmoid,
-        softmax,
-        softplus,
+        elu, erf, leaky_relu, log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus,
     )
     from autograd_lite.ops.rearranging import (
-        diagflat,
-        diagonal,
-        flip,
-        pad,
-        partition,
-        repeat,
-        resize,
-        roll,
-        rot90,
-        sort,
-        take,
-        take_along_axis,
-        tile,
-        tril,
-        triu,
+        diagflat, diagonal, flip, pad, partition, repeat, resize, roll, rot90, sort, take,
+        take_along_axis, tile, tril, triu,
     )
     from autograd_lite.ops.recurrent import gru, lstm, rnn
     from autograd_lite.ops.reduction import cumprod, cumsum, max, mean, min, prod, sum, var
     from autograd_lite.ops.shape import (
-        broadcast_to,
-        concatenate,
-        expand_dims,
-        reshape,
-        squeeze,
-        stack,
-        transpose,
+        broadcast_to, concatenate, expand_dims, reshape, squeeze, stack, transpose,
     )
     from autograd_lite.ops.signals import (
-        convolve,
-        interp,
-        interp_adjoint,
-        interp_derivative,
-        interp_derivative_adjoint,
+        convolve, interp, interp_adjoint, interp_derivative, interp_derivative_adjoint,
     )
     from autograd_lite.ops.trigonometric import (
-        arccos,
-        arccosh,
-        arcsin,
-        arcsinh,
-        arctan,
-        arctan2,
-        arctanh,
-        cos,
-        cosh,
-        deg2rad,
-        hypot,
-        rad2deg,
-        sin,
-        sinc,
-        sinh,
-        tan,
-        tanh,
+        arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cos, cosh, deg2rad, hypot,
+        rad2deg, sin, sinc, sinh, tan, tanh,
     )
     from autograd_lite.ops.windows import (
-        conv,
-        conv_input,
-        conv_weight,
-        max_pool,
-        max_pool_adjoint,
-        max_pool_pick,
-        sum_pool,
+        conv, conv_input, conv_weight, max_pool, max_pool_adjoint, max_pool_pick, sum_pool,
         sum_pool_adjoint,
     )
 
-# fmt: off
+# isort: on
 FAMILIES = {
     "autograd_lite.ops.complex_numbers": ("angle", "conjugate", "imag"),
     "autograd_lite.ops.contraction": ("einsum",),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from autograd_lite.core.notation import Form, Notation
-from autograd_lite.core.primitive import example, primitive
+from autograd_lite.core.primitive import Primitive, example
+from autograd_lite.ops.entropies import with_parameters
 
 ORDERS = (example((2, 3), v=0), example((), v=1.5))
 
@@ -28,26 +29,17 @@ def _of_order(function: Any, v: Any, x: Any) -> Any:
     return -y if v < 0 and function in (special.jv, special.yv) else y
 
 
-def _notation(name: str, letter: str) -> Notation:
-    return Notation(
-        python=Form(f"special.{name}({{v}}, {{x:loose}})"),
-        latex=Form(rf"{letter}_{{{{{{v}}}}}}\left({{x:loose}}\right)"),
-        text=Form(f"{name}({{v}}, {{x:loose}})"),
-    )
+def bessels(letter: str, **entry: Any) -> Callable[[Callable[..., Any]], Primitive]:
+    """Define a Bessel function, by the letter that mathematics has for it."""
+    latex = rf"{letter}_{{{{{{v}}}}}}\left({{x:loose}}\right)"
+    return with_parameters(latex, domain={"x": "positive"}, examples=ORDERS, jax="", **entry)
 
 
 def _jv(x: Any, v: Any) -> Any:
     return 0.5 * (jv(x, v=v - 1) - jv(x, v=v + 1))
 
 
-@primitive(
-    x=lambda g, y, x, v: g * _jv(x, v),
-    notation=_notation("jv", "J"),
-    domain={"x": "positive"},
-    entrywise=True,
-    examples=ORDERS,
-    whole=True,
-)
+@bessels("J", x=lambda g, y, x, v: g * _jv(x, v))
 def jv(x: Any, *, v: Any) -> Any:
     """Return the Bessel function of the first kind."""
     return _of_order(special.jv, v, x)
@@ -57,14 +49,7 @@ def _yv(x: Any, v: Any) -> Any:
     return 0.5 * (yv(x, v=v - 1) - yv(x, v=v + 1))
 
 
-@primitive(
-    x=lambda g, y, x, v: g * _yv(x, v),
-    notation=_notation("yv", "Y"),
-    domain={"x": "positive"},
-    entrywise=True,
-    examples=ORDERS,
-    whole=True,
-)
+@bessels("Y", x=lambda g, y, x, v: g * _yv(x, v))
 def yv(x: Any, *, v: Any) -> Any:
     """Return the Bessel function of the second kind."""
     return _of_order(special.yv, v, x)
@@ -74,14 +59,7 @@ def _iv(x: Any, v: Any) -> Any:
     return 0.5 * (iv(x, v=v - 1) + iv(x, v=v + 1))
 
 
-@primitive(
-    x=lambda g, y, x, v: g * _iv(x, v),
-    notation=_notation("iv", "I"),
-    domain={"x": "positive"},
-    entrywise=True,
-    examples=ORDERS,
-    whole=True,
-)
+@bessels("I", x=lambda g, y, x, v: g * _iv(x, v))
 def iv(x: Any, *, v: Any) -> Any:
     """Return the modified Bessel function of the first kind."""
     return special.iv(v, x)
@@ -91,15 +69,7 @@ def _ive(y: Any, x: Any, v: Any) -> Any:
     return 0.5 * (ive(x, v=v - 1) + ive(x, v=v + 1)) - np.sign(x) * y
 
 
-@primitive(
-    x=lambda g, y, x, v: g * _ive(y, x, v),
-    notation=_notation("ive", r"e^{{-|x|}} I"),
-    domain={"x": "positive"},
-    entrywise=True,
-    bends=True,
-    examples=ORDERS,
-    whole=True,
-)
+@bessels(r"e^{{-|x|}} I", x=lambda g, y, x, v: g * _ive(y, x, v), bends=True)
 def ive(x: Any, *, v: Any) -> Any:
     """Return the modified Bessel function of the first kind, times ``exp(-abs(x))``."""
     return _of_order(special.ive, v, x)
@@ -109,14 +79,7 @@ def _kv(x: Any, v: Any) -> Any:
     return -0.5 * (kv(x, v=v - 1) + kv(x, v=v + 1))
 
 
-@primitive(
-    x=lambda g, y, x, v: g * _kv(x, v),
-    notation=_notation("kv", "K"),
-    domain={"x": "positive"},
-    entrywise=True,
-    examples=ORDERS,
-    whole=True,
-)
+@bessels("K", x=lambda g, y, x, v: g * _kv(x, v))
 def kv(x: Any, *, v: Any) -> Any:
     """Return the modified Bessel function of the second kind."""
     return special.kv(v, x)
@@ -126,14 +89,7 @@ def _kve(y: Any, x: Any, v: Any) -> Any:
     return y - 0.5 * (kve(x, v=v - 1) + kve(x, v=v + 1))
 
 
-@primitive(
-    x=lambda g, y, x, v: g * _kve(y, x, v),
-    notation=_notation("kve", r"e^{{x}} K"),
-    domain={"x": "positive"},
-    entrywise=True,
-    examples=ORDERS,
-    whole=True,
-)
+@bessels(r"e^{{x}} K", x=lambda g, y, x, v: g * _kve(y, x, v))
 def kve(x: Any, *, v: Any) -> Any:
     """Return the modified Bessel function of the second kind, times ``exp(x)``."""
     return _of_order(special.kve, v, x)

@@ -123,13 +123,7 @@ linear, jointly_linear, reduces, stretches, only_shapes, packed, whole, jax, sen
 
 
 def check(made: Primitive, rules: Mapping[str, Callable[..., Any] | None]) -> None:
-    """Hold the rules of an entry against its signature: names are law.
-
-    Raises
-    ------
-    PrimitiveDefinitionError
-        If they contradict each other.
-    """
+    """Hold the rules of an entry against its signature: names are law."""
     where = f"primitive {made.name!r}"
     star = "*" if made.variadic else ""
     operands = [star + name for name in made.operands]

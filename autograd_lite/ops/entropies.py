@@ -38,6 +38,25 @@ def scipys(
     return define
 
 
+def with_parameters(
+    latex: str, text: str = "", **entry: Any
+) -> Callable[[Callable[..., Any]], Primitive]:
+    """Define a function of `scipy.special` of one operand, behind static parameters."""
+
+    def define(forward: Callable[..., Any]) -> Primitive:
+        name, code = forward.__name__, forward.__code__
+        x, *parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        given = ", ".join(f"{{{p}}}" for p in parameters)
+        written = f"{name}({given}, {{{x}:loose}})"
+        usual = {
+            "notation": Notation(Form(f"special.{written}"), Form(latex), Form(text or written)),
+            "jax": f"jax.scipy.special.{name}({given}, {{{x}}})",
+        }
+        return primitive(entrywise=True, whole=True, **usual | entry)(forward)
+
+    return define
+
+
 def in_kind(y: Any, x: Any) -> Any:
     """Return a result of SciPy's, which may be in double precision, in that of the operand."""
     return y.astype(x.dtype) if x.dtype.kind == "f" else y
@@ -198,35 +217,21 @@ def exprel(x: Any) -> Any:
     return special.exprel(x)
 
 
-@primitive(
+@with_parameters(
+    r"{{}}_1F_1\left({a}; {b}; {x:loose}\right)",
     x=lambda g, y, x, a, b: g * _kummer(x, a, b),
-    notation=Notation(
-        python=Form("special.hyp1f1({a}, {b}, {x:loose})"),
-        latex=Form(r"{{}}_1F_1\left({a}; {b}; {x:loose}\right)"),
-        text=Form("hyp1f1({a}, {b}, {x:loose})"),
-    ),
-    jax="jax.scipy.special.hyp1f1({a}, {b}, {x})",
-    entrywise=True,
     examples=(example((2, 3), a=1.5, b=2.0), example((), a=2, b=3)),
-    whole=True,
 )
 def hyp1f1(x: Any, *, a: Any, b: Any) -> Any:
     """Kummer's hypergeometric function."""
     return special.hyp1f1(a, b, x)
 
 
-@primitive(
+@with_parameters(
+    r"{{}}_2F_1\left({a}, {b}; {c}; {x:loose}\right)",
     x=lambda g, y, x, a, b, c: g * _gauss(x, a, b, c),
-    notation=Notation(
-        python=Form("special.hyp2f1({a}, {b}, {c}, {x:loose})"),
-        latex=Form(r"{{}}_2F_1\left({a}, {b}; {c}; {x:loose}\right)"),
-        text=Form("hyp2f1({a}, {b}, {c}, {x:loose})"),
-    ),
     domain={"x": "probability"},
-    jax="jax.scipy.special.hyp2f1({a}, {b}, {c}, {x})",
-    entrywise=True,
     examples=(example((2, 3), a=1.5, b=0.5, c=2.0), example((), a=1, b=0.5, c=1.5)),
-    whole=True,
 )
 def hyp2f1(x: Any, *, a: Any, b: Any, c: Any) -> Any:
     """Gauss's hypergeometric function."""

@@ -10,34 +10,21 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from autograd_lite.core.notation import Form, Notation
-from autograd_lite.core.primitive import example, primitive
-from autograd_lite.ops.entropies import in_kind, scipys, xlog1py, xlogy
+from autograd_lite.core.primitive import example
+from autograd_lite.ops.entropies import in_kind, scipys, with_parameters, xlog1py, xlogy
 
 SHAPES = ((2, 3), ())
-
-
-def _of_order(name: str, latex: str, order: str) -> Notation:
-    """Write ``special.name(order, x)``, as SciPy does."""
-    return Notation(
-        python=Form(f"special.{name}({order}, {{x:loose}})"),
-        latex=Form(latex),
-        text=Form(f"{name}({order}, {{x:loose}})"),
-    )
 
 
 def _next(x: Any, n: Any) -> Any:
     return polygamma(x, n=n + 1)
 
 
-@primitive(
+@with_parameters(
+    r"\psi^{{({n})}}\left({x:loose}\right)",
     x=lambda g, y, x, n: g * _next(x, n),
-    notation=_of_order("polygamma", r"\psi^{{({n})}}\left({x:loose}\right)", "{n}"),
     domain={"x": "positive"},
-    entrywise=True,
     examples=tuple(example(shape, n=n) for shape, n in zip(SHAPES, (1, 3), strict=True)),
-    jax="jax.scipy.special.polygamma({n}, {x})",
-    whole=True,
 )
 def polygamma(x: Any, *, n: Any) -> Any:
     """Return the derivative of order `n` of `digamma`."""
@@ -107,18 +94,12 @@ def gammaln(x: Any) -> Any:
     return special.gammaln(x)
 
 
-@primitive(
+@with_parameters(
+    r"\zeta\left({s}, {q:loose}\right)",
+    text="ζ({s}, {q:loose})",
     q=lambda g, y, q, s: g * _less(q, s),
-    notation=Notation(
-        python=Form("special.zeta({s}, {q:loose})"),
-        latex=Form(r"\zeta\left({s}, {q:loose}\right)"),
-        text=Form("ζ({s}, {q:loose})"),
-    ),
     domain={"q": "positive"},
-    entrywise=True,
     examples=tuple(example(shape, s=s) for shape, s in zip(SHAPES, (2, 3.5), strict=True)),
-    jax="jax.scipy.special.zeta({s}, {q})",
-    whole=True,
 )
 def zeta(q: Any, *, s: Any) -> Any:
     """Hurwitz's zeta function: the sum of ``1 / (k + q)**s`` for k from 0 on."""
@@ -194,68 +175,57 @@ PARTIAL = tuple(
 )
 
 
-@primitive(
+@with_parameters(
+    r"P\left({a}, {x:loose}\right)",
     x=lambda g, y, x, a: g * _gamma_density(x, a),
-    notation=_of_order("gammainc", r"P\left({a}, {x:loose}\right)", "{a}"),
     domain={"x": "positive"},
-    entrywise=True,
     examples=INCOMPLETE,
-    jax="jax.scipy.special.gammainc({a}, {x})",
-    whole=True,
 )
 def gammainc(x: Any, *, a: Any) -> Any:
     """Regularised lower incomplete gamma function: it grows from 0 to 1."""
     return in_kind(special.gammainc(a, x), x)
 
 
-@primitive(
+@with_parameters(
+    r"Q\left({a}, {x:loose}\right)",
     x=lambda g, y, x, a: -g * _gamma_density(x, a),
-    notation=_of_order("gammaincc", r"Q\left({a}, {x:loose}\right)", "{a}"),
     domain={"x": "positive"},
-    entrywise=True,
     examples=INCOMPLETE,
-    jax="jax.scipy.special.gammaincc({a}, {x})",
-    whole=True,
 )
 def gammaincc(x: Any, *, a: Any) -> Any:
     """Regularised upper incomplete gamma function: ``1 - gammainc(a, x)``."""
     return in_kind(special.gammaincc(a, x), x)
 
 
-@primitive(
+@with_parameters(
+    r"P^{{-1}}\left({a}, {x:loose}\right)",
     x=lambda g, y, x, a: g / _gamma_density(y, a),
-    notation=_of_order("gammaincinv", r"P^{{-1}}\left({a}, {x:loose}\right)", "{a}"),
     domain={"x": "probability"},
-    entrywise=True,
     examples=INCOMPLETE,
-    whole=True,
+    jax="",
 )
 def gammaincinv(x: Any, *, a: Any) -> Any:
     """Inverse of `gammainc` by its last argument."""
     return in_kind(special.gammaincinv(a, x), x)
 
 
-@primitive(
+@with_parameters(
+    r"I_{{{x:loose}}}\left({a}, {b}\right)",
     x=lambda g, y, x, a, b: g * _beta_density(x, a, b),
-    notation=_of_order("betainc", r"I_{{{x:loose}}}\left({a}, {b}\right)", "{a}, {b}"),
     domain={"x": "probability"},
-    entrywise=True,
     examples=PARTIAL,
-    jax="jax.scipy.special.betainc({a}, {b}, {x})",
-    whole=True,
 )
 def betainc(x: Any, *, a: Any, b: Any) -> Any:
     """Regularised incomplete beta function: it grows from 0 to 1."""
     return special.betainc(a, b, x)
 
 
-@primitive(
+@with_parameters(
+    r"I^{{-1}}_{{{x:loose}}}\left({a}, {b}\right)",
     x=lambda g, y, x, a, b: g / _beta_density(y, a, b),
-    notation=_of_order("betaincinv", r"I^{{-1}}_{{{x:loose}}}\left({a}, {b}\right)", "{a}, {b}"),
     domain={"x": "probability"},
-    entrywise=True,
     examples=PARTIAL,
-    whole=True,
+    jax="",
 )
 def betaincinv(x: Any, *, a: Any, b: Any) -> Any:
     """Inverse of `betainc` by its last argument."""

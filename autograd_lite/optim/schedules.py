@@ -42,10 +42,6 @@ class Schedule:
     def get_last_lr(self) -> list[float]:
         """Return the learning rate of each group.
 
-        Returns
-        -------
-        list of float
-
         Examples
         --------
         >>> import autograd_lite as al
@@ -173,10 +169,6 @@ class LRScheduler(Schedule):
     def get_lr(self) -> list[float]:
         """Return the learning rate of each group for step `last_epoch`; a subclass defines it.
 
-        Returns
-        -------
-        list of float
-
         Raises
         ------
         NotImplementedError
@@ -218,20 +210,17 @@ class StepLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        As for `LRScheduler`.
     step_size : int
         The number of steps :math:`s`, 1 or more.
     gamma : float
         The factor.
-    last_epoch : int
-        As for `LRScheduler`.
 
     Raises
     ------
-    TypeError
-        If `optimizer` is not an optimiser, or `step_size` is not an integer.
-    ValueError
-        If `step_size` is less than 1.
+    TypeError, ValueError
+        As for `LRScheduler`, or if a setting is out of range.
 
     Examples
     --------
@@ -269,22 +258,19 @@ class LinearLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        As for `LRScheduler`.
     start_factor : float
         The first fraction, more than 0 and at most 1.
     end_factor : float
         The last fraction, from 0 to 1.
     total_iters : int
         The number of steps.
-    last_epoch : int
-        As for `LRScheduler`.
 
     Raises
     ------
-    TypeError
-        If `optimizer` is not an optimiser.
-    ValueError
-        If a fraction is out of range.
+    TypeError, ValueError
+        As for `LRScheduler`, or if a setting is out of range.
 
     Examples
     --------
@@ -334,20 +320,17 @@ class CosineAnnealingLR(LRScheduler):
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer, last_epoch
+        As for `LRScheduler`.
     T_max : int
         The number of steps :math:`T`, 1 or more.
     eta_min : float
         The last learning rate :math:`\eta`.
-    last_epoch : int
-        As for `LRScheduler`.
 
     Raises
     ------
-    TypeError
-        If `optimizer` is not an optimiser, or `T_max` is not an integer.
-    ValueError
-        If `T_max` is less than 1.
+    TypeError, ValueError
+        As for `LRScheduler`, or if a setting is out of range.
 
     References
     ----------

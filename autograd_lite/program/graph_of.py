@@ -73,10 +73,8 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
 
     - `inputs`: its arguments by name, in their order. Floating-point numbers require a gradient.
 
-    Raises
-    ------
-    TraceError
-        If it asks for a value that was computed, as a Python branch does: it names the line.
+    It raises a TraceError if it asks for a value that was computed, as a Python branch does: it
+    names the line.
     """
     notes, around = Notes(may_ask=True), Surroundings(f)
     places = [Place(t) for t in around.tensors if t.is_leaf]

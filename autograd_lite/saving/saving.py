@@ -32,10 +32,6 @@ def save(state: Any, path: str | os.PathLike[str]) -> Path:
         A name that ends in ``.npz`` or ``.safetensors``. A file that is there is replaced, once the
         new one is complete; folders that are not there are made.
 
-    Returns
-    -------
-    Path
-
     Raises
     ------
     TypeError

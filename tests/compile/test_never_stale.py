@@ -407,25 +407,6 @@ def test_branch_on_a_value_runs_as_it_is():
         al.compile(f, backend="numpy")(X)
 
 
-def test_hook_that_is_registered_later():
-    w = al.Tensor([1.0, 2.0, 3.0], requires_grad=True)
-    step = al.compile(lambda x, y: ((w * x - y) ** 2).sum(), optim.SGD([w], lr=0.1))
-    step(X, 0 * X)
-    seen = []
-    handle = w.register_hook(lambda g: seen.append(g.tolist()))
-    step(X, 0 * X)
-    assert len(seen) == 1
-    assert "w has a hook" in step.why
-    handle.remove()
-    loss = lambda x, y: ((w * x - y) ** 2).sum()  # noqa: E731  (as users write a loss)
-    step = al.compile(loss, optim.SGD([w], lr=0.1), backend="numpy")
-    assert step(X, 0 * X) > step(X, 0 * X)
-    assert "again" not in step.why
-    handle = w.register_hook(lambda g: 0 * g)
-    with pytest.raises(al.TraceError, match="w has a hook"):
-        step(X, 0 * X)
-
-
 @pytest.mark.parametrize("backend", ["auto", "numpy"])
 @pytest.mark.parametrize("kept", ["dict", "list", "attribute", "cell"])
 def test_a_number_that_moves_becomes_an_input(kept, backend):

@@ -276,3 +276,22 @@ def test_arguments_of_many_shapes_run_as_few_programs_and_else_as_they_are(monke
     found = [step(np.ones((n, 2))) for n in range(1, 12)]
     assert found[8:] == ["as it is"] * 3
     assert "as it is" not in found[:8]
+
+
+def test_hook_that_is_registered_later():
+    w = al.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    step = al.compile(lambda x, y: ((w * x - y) ** 2).sum(), optim.SGD([w], lr=0.1))
+    step(X, 0 * X)
+    seen = []
+    handle = w.register_hook(lambda g: seen.append(g.tolist()))
+    step(X, 0 * X)
+    assert len(seen) == 1
+    assert "w has a hook" in step.why
+    handle.remove()
+    loss = lambda x, y: ((w * x - y) ** 2).sum()  # noqa: E731  (as users write a loss)
+    step = al.compile(loss, optim.SGD([w], lr=0.1), backend="numpy")
+    assert step(X, 0 * X) > step(X, 0 * X)
+    assert "again" not in step.why
+    handle = w.register_hook(lambda g: 0 * g)
+    with pytest.raises(al.TraceError, match="w has a hook"):
+        step(X, 0 * X)

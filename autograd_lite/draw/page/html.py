@@ -21,13 +21,13 @@ import numpy as np
 from autograd_lite.draw import digits
 from autograd_lite.draw.cards import shape_and_type
 from autograd_lite.draw.fold import Box, Fold
-from autograd_lite.draw.formulas import cut, printable
+from autograd_lite.draw.formulas import code, cut, printable
 from autograd_lite.draw.page.stage import opened, stage
 from autograd_lite.draw.page.story import Story, listed
 from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.style import LEGEND
 from autograd_lite.draw.theme import Theme, rules
-from autograd_lite.graph import Node, write
+from autograd_lite.graph import Node
 from autograd_lite.graph.cotangents import Use, cotangents
 from autograd_lite.graph.json import entries
 
@@ -126,7 +126,7 @@ def facts(scene: Scene, box: Box) -> dict[str, Any]:
     role, name, formula = scene.heading(box)
     described: dict[str, Any] = {"role": LEGEND[role], "label": printable(scene.title(box))}
     if isinstance(box, Fold):
-        members = [printable(_line(scene, node)) for node in box.nodes[:200]]
+        members = [code(scene.graph, node, scene.names) for node in box.nodes[:200]]
         return described | {"count": len(box.nodes), "members": members}
     described |= {
         "name": printable(scene.names.get(box.id, "")) or name,
@@ -138,7 +138,7 @@ def facts(scene: Scene, box: Box) -> dict[str, Any]:
     if box.source is not None:
         described["source"] = {"at": printable(str(box.source)), "text": box.source.text}
     if box.primitive is not None:
-        described |= {"operation": box.primitive.name, "code": printable(_line(scene, box))}
+        described |= {"operation": box.primitive.name, "code": code(scene.graph, box, scene.names)}
     return described
 
 
@@ -147,17 +147,6 @@ def _path(node: Node) -> str:
     return " › ".join(
         printable(f"{call.path}: {call.kind}" if call.path else call.kind) for call in node.calls
     )
-
-
-def _line(scene: Scene, node: Node) -> str:
-    """Write a value as NumPy code."""
-    if node.primitive is None:
-        return scene.names.get(node.id, node.id)
-    operands = [
-        f"{x.value}" if x.kind == "constant" and not x.shape else scene.names.get(x.id, x.id)
-        for x in scene.graph.operands(node)
-    ]
-    return f"{scene.names.get(node.id, node.id)} = {write(node, operands)}"
 
 
 def _locals(story: Story, node: Node, room: _Room) -> list[dict[str, Any]]:

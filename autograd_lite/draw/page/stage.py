@@ -54,12 +54,8 @@ def stage(
     - `parts`: what the gradients of shared values are the sums of. Without it, other numbers will
       be put in, and large arrays have no miniatures, which could not change with them.
 
-    Returns
-    -------
-    str
-        An SVG element, with every box at the origin.
-    dict
-        ``sizes``, ``modules`` and ``states``, for the script.
+    It returns an SVG element, with every box at the origin, and ``sizes``, ``modules`` and
+    ``states``, for the script.
     """
     drawn = parsed(svg(_source(scene, values, grads, parts), ""))
     boxes = {box.id: box for box in scene.plan.boxes}

@@ -10,7 +10,7 @@ the edges is ``cargo``; ``parts`` has a box and how many of how many parts of it
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from typing import Any
@@ -22,7 +22,16 @@ from autograd_lite.core.notation import ATOM, PRODUCT, SUM
 from autograd_lite.draw import digits
 from autograd_lite.draw.fold import Box, Fold
 from autograd_lite.draw.formulas import applied, cut, elsewhere, is_inline
-from autograd_lite.draw.local_derivatives import GRADIENT, Local, core, local, written
+from autograd_lite.draw.local_derivatives import (
+    GRADIENT,
+    Leaf,
+    Local,
+    core,
+    local,
+    names_of,
+    times,
+    written,
+)
 from autograd_lite.draw.page.entry import Pieces, number, one_entry, text
 from autograd_lite.draw.scene import Scene
 from autograd_lite.graph import Node
@@ -144,12 +153,7 @@ class Story:
                 [*text(f"∂{self.root}/∂{name} = "), *number(arrived[node.id], grad=True)]
                 for name, node in self._states(boxes, nodes) if node.id in arrived
             ]  # fmt: skip
-            reached: dict[str, None] = {}
-            for node in reversed(nodes):
-                for i, key in enumerate(node.operands):
-                    if (node.id, i) in self.cotangents.parts:
-                        self._arrives(key, self.cotangents.parts[node.id, i])
-                        reached |= dict.fromkeys([key] if key not in inside else [])
+            reached = self._pass_through(list(reversed(nodes)), inside)
             to = listed([self.name(self.graph[x]) for x in reached])
             caption = (
                 f"Backward: through {which} of the loop the gradient passes in the same way"
@@ -252,6 +256,17 @@ class Story:
         self.waiting[key] -= 1
         self.parts.setdefault(key, []).append(part)
 
+    def _pass_through(self, nodes: Sequence[Node], inside: Collection[str]) -> list[str]:
+        """Note all parts that some nodes send; return which values outside they go to."""
+        reached: dict[str, None] = {}
+        for node in nodes:
+            for i, key in enumerate(node.operands):
+                if (node.id, i) in self.cotangents.parts:
+                    self._arrives(key, self.cotangents.parts[node.id, i])
+                    if key not in inside:
+                        reached[key] = None
+        return list(reached)
+
     def _edge(self, start: Node, end: Node) -> list[list[str]]:
         return [[self.home[start.id], self.home[end.id]]]
 
@@ -304,13 +319,8 @@ class Story:
         if rule.rule is None:
             return []
 
-        def leaf(name: str, value: Any) -> Written:
-            del value
-            if name == GRADIENT:
-                return Written(self.partial(node))
-            return self.scene.called.get(name) or Written("…")
-
-        shown = self._whole(rule, None, leaf)
+        called = {**self.scene.called, GRADIENT: Written(self.partial(node))}
+        shown = self._whole(rule, None, names_of(called))
         if len(shown) > LONGEST_RULE:
             times = f"{self.partial(node)} × local derivative"
             shown = times if rule.factor is not None else f"rule of {node.label}"
@@ -333,15 +343,14 @@ class Story:
             shown = self._whole(rule, g, lambda name, x: slots.put(x, grad=name == GRADIENT))
         return [*text("= "), *slots.pieces(shown), *text(" = "), *number(part, grad=True)]
 
-    def _whole(self, rule: Local, g: Any, leaf: Callable[[str, Any], Written]) -> str:
+    def _whole(self, rule: Local, g: Any, leaf: Leaf) -> str:
         """Write a rule: the gradient first, where it is multiplied with something."""
         if rule.factor is None:
             return written(rule.rule, leaf).text
         if rule.is_one:
             return leaf(GRADIENT, g).text
-        factor = written(rule.factor, leaf)
-        shown = factor.text if factor.precedence in (PRODUCT, ATOM) else f"({factor.text})"
-        return f"{leaf(GRADIENT, g).text} × {shown}"
+        factor = times(written(rule.factor, leaf))
+        return f"{leaf(GRADIENT, g).text} {factor}"
 
     def _sum_line(self, operand: Node) -> Pieces:
         """Write how the parts of a gradient add up, as far as they are in."""
@@ -359,12 +368,7 @@ class Story:
     def _through_fold(self, fold: Fold) -> None:
         """Send the gradient through a fold in one step."""
         inside = {node.id for node in fold.nodes}
-        outside: dict[str, None] = {}
-        for node in fold.nodes:
-            for i, key in enumerate(node.operands):
-                if (node.id, i) in self.cotangents.parts:
-                    self._arrives(key, self.cotangents.parts[node.id, i])
-                    outside |= dict.fromkeys([key] if key not in inside else [])
+        outside = self._pass_through(fold.nodes, inside)
         if not outside:
             return
         to = listed([self.name(self.graph[key]) for key in outside])

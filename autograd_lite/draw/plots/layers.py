@@ -143,29 +143,29 @@ def _units(known: Mapping[Part, NDArray[Any]]) -> tuple[int, int]:
     return int(np.count_nonzero(still)), still.size
 
 
-def verdicts(found: Sequence[Measured], of: str = "") -> list[str]:
+def verdicts(found: Sequence[Measured]) -> list[str]:
     """Return a sentence for each fault in the gradients of layers, input first."""
     said = []
     sizes = [(layer.size, layer.layer) for layer in found if layer.size is not None]
     if lost := [name for size, name in sizes if size != size]:
-        said.append(f"not finite{of}: {listed(lost)}")
+        said.append(f"not finite: {listed(lost)}")
     if without := [layer.layer for layer in found if layer.size is None]:
-        said.append(f"no gradient{of}, not part of the computation: {listed(without)}")
+        said.append(f"no gradient, not part of the computation: {listed(without)}")
     if zero := [name for size, name in sizes if size == 0]:
-        said.append(f"all exactly 0{of}: {listed(zero)}")
+        said.append(f"all exactly 0: {listed(zero)}")
     sized = [pair for pair in sizes if pair[0] > 0]
     if sized:
         (small, least), (large, most) = min(sized), max(sized)
         if large >= FAR * small:
             ratio = f"{float(f'{large / small:.2g}'):,.0f} times"
             if sized.index((small, least)) < sized.index((large, most)):
-                said.append(f"vanishing on the way back{of}: {least} has {ratio} less than {most}")
+                said.append(f"vanishing on the way back: {least} has {ratio} less than {most}")
             else:
-                said.append(f"exploding on the way back{of}: {most} has {ratio} more than {least}")
+                said.append(f"exploding on the way back: {most} has {ratio} more than {least}")
     if dead := [layer for layer in found if layer.dead and layer.size != 0]:
         counts = listed([f"{layer.dead:,} of {layer.units:,} in {layer.layer}" for layer in dead])
-        said.append(f"dead units{of}, whose gradient is exactly 0: {counts}")
-    return said or [f"no layer has {FAR} times the gradient of another{of}, no unit is dead"]
+        said.append(f"dead units, whose gradient is exactly 0: {counts}")
+    return said or [f"no layer has {FAR} times the gradient of another, no unit is dead"]
 
 
 def listed(names: Iterable[str], most: int = 4) -> str:

@@ -66,13 +66,7 @@ class Landscape:
         return found
 
     def direction(self, given: Mapping[Any, Any]) -> Vector:
-        """Return a direction that is given by parameters or their names; the others stay.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If it is not a mapping from parameters to arrays of their shapes.
-        """
+        """Return a direction that is given by parameters or their names; the others stay."""
         if not isinstance(given, Mapping):
             raise TypeError(
                 f"draw_surface: a direction is a mapping of parameters, or their names, to arrays; "
