@@ -8,7 +8,7 @@ in the weights behind it, where no ratio shows it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,14 +26,14 @@ from autograd_lite.check.mistakes.backward_steps import (
     tells,
     times,
 )
-from autograd_lite.check.mistakes.made import wrong
+from autograd_lite.check.mistakes.made import Made, wrong
 from autograd_lite.check.mistakes.reasons import SLOPES, averaged
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.rule_factors import factors
 from autograd_lite.check.mistakes.texts import grouped, text_of
-from autograd_lite.check.mistakes.written_out import SILU
+from autograd_lite.check.mistakes.written_out import SILU, functions_of_several
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
@@ -74,6 +74,14 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                     factor = f"the factor {k - 1:g}, the exponent less 1, stands in place of {k:g}"
                     title = f"{factor} in the derivative of {y}"
                     yield step.candidate(title, 0.95, rule, kind="other power")
+    gates = {step.operand.id: step for step in steps(case, target, once=True) if is_gate(step)}
+    for step in gates.values():
+        outer, replay = gates.get(step.node.id), step.replay
+        if outer is not None:  # A clip, written as a minimum of a maximum.
+            whole = replay.gradients[outer.node.id]
+            part = replay.parts[step.edge]
+            title = f"the derivative of the clip at {outer.name} is left out"
+            yield Candidate(title, 0.6, predict=Made(replay, step.operand.id, whole, part))
 
 
 @mistake("derivative doubled", "The activation's derivative was already in what came from above.")
@@ -173,6 +181,52 @@ def derivative_of_another(case: Case, target: Target) -> Iterator[Candidate]:
                         f"computed from {origin}"
                     )
                     yield step.candidate(title, 0.9, rule)
+
+
+@more("another activation's derivative")
+def derivative_of_a_relative(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take the derivative of the hinge for that of a softplus, or that of another form of GELU."""
+    for step in activations(case, target):
+        x = np.asarray(step.replay.values[step.operand.id])
+        before = text_of(step.replay.graph, step.operand)
+        if step.primitive is ops.softplus and tells(step, rule := times((x > -1).astype(float))):
+            title = (
+                f"the derivative of the hinge, 1 where {before} > -1, stands in place of "
+                f"softplus' at {step.name}"
+            )
+            yield step.candidate(title, 1.0, rule)
+    replay = case.replay
+    for inner, y, _ in functions_of_several(replay):
+        x, g = np.asarray(replay.values[inner.id]), replay.gradients[y.id]
+        real = x.dtype.kind == "f"
+        here = next((k for k, (f, _) in GELUS.items() if real and same(x * f(x), y.value)), None)
+        part = replay.added(y.id, g).get(inner.id) if here else None
+        for other, (function, derivative) in GELUS.items() if part is not None else ():
+            if other != here:
+                slope = function(x) + x * derivative(x)
+                title = (
+                    f"the derivative of {other} stands in place of that of {here}, which "
+                    f"{text_of(replay.graph, y)} is"
+                )
+                yield Candidate(title, 1.0, predict=Made(replay, inner.id, g * slope, part))
+
+
+C = np.sqrt(2 / np.pi)
+GELUS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "the exact GELU": (
+        lambda x: (1 + ops.erf.forward(x / np.sqrt(2))) / 2,
+        lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+    ),
+    "the GELU by tanh": (
+        lambda x: (1 + np.tanh(C * (x + 0.044715 * x**3))) / 2,
+        lambda x: C * (1 + 0.134145 * x * x) / np.cosh(C * (x + 0.044715 * x**3)) ** 2 / 2,
+    ),
+    "the GELU by a sigmoid": (
+        lambda x: ops.sigmoid.forward(1.702 * x),
+        lambda x: 0.4255 / np.cosh(0.851 * x) ** 2,
+    ),
+}
+"""Each is x times a function, which is here with its derivative."""
 
 
 def _of(primitive: Primitive, y: Any, x: Any) -> Rule:
