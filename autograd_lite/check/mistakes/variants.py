@@ -15,9 +15,11 @@ from autograd_lite.check.mistakes.backward_steps import (
     added_up,
     always,
     given,
+    is_product,
     scaled,
     steps,
     times,
+    viewed,
 )
 from autograd_lite.check.mistakes.made import Made, only, replaced, wrong
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
@@ -65,6 +67,18 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                         twice * part,
                     ),
                 )
+        if text == name:
+            yield Candidate(
+                f"sign({name}) stands in place of 2 * {grouped(name)} in what comes back to {name} "
+                f"from {step.name}: the derivative of |{name}|, not of its square",
+                0.9,
+                predict=Made(
+                    step.replay,
+                    step.operand.id,
+                    c * twice / 2 * np.sign(x),
+                    twice * part,
+                ),
+            )
 
 
 def _of_matrix(name: str, x: Any) -> dict[str, Any]:
@@ -131,11 +145,23 @@ def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:
     """Count a single row."""
     replay = case.replay
     turned = [x.id for x in replay.users(target.id) if x.primitive is ops.transpose]
+    alike: dict[Any, list[Edge]] = {}
     for edge in replay.edges():
         node = replay.graph[edge[0]]
         used = replay.graph[node.operands[edge[1]]]
         if used.id in (target.id, *turned) and node.id not in turned and node.shape:
             yield from _some_rows(replay, edge, node, target)
+        elif is_product(node) and node.shape and viewed(replay.graph, used).id == target.id:
+            alike.setdefault((node.primitive, node.shape), []).append(edge)
+    for (_, shape), edges in alike.items():
+        for which, k in (("last", -1), ("first", 0)) if len(edges) > 1 < shape[0] else ():
+            kept = np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 1)) == k % shape[0]
+            rules = {e: given(replay.rule(e), kept * replay.gradients[e[0]]) for e in edges}
+            title = (
+                f"at every use of {target.name}, only the {which} row of what arrives counts: "
+                f"overwritten for each sample in place of added up"
+            )
+            yield Candidate(title, 1.0, predict=wrong(replay, rules))
 
 
 def _some_rows(replay: Replay, edge: Edge, node: Node, target: Target) -> Iterator[Candidate]:
@@ -261,6 +287,28 @@ def replaced_path(replay: Replay, step: Step, g: Any) -> Made:
 
 
 # ------------------------------------------------------------------------ what arrives
+
+
+@mistake("upstream left out", "The chain rule multiplies by what arrives from above, dL/da.")
+def upstream_left_out(case: Case, target: Target) -> Iterator[Candidate]:
+    """Begin in the middle: 1 in place of what arrives at a tensor, as if that were the loss."""
+    replay = case.replay
+    if target.id not in replay.gradients or target.hand.dtype.kind != "f":
+        return
+    graph, end = replay.graph, replay.graph.outputs[0]
+    keys = dict.fromkeys([target.id, *(step.node.id for step in steps(case, target))])
+    for key in keys:
+        node, value, g = graph[key], np.asarray(replay.values[key]), replay.gradients[key]
+        number = g.size > 1 or key != target.id  # One number for all is a factor that is missing.
+        if number and (g == g.flat[0]).all():
+            continue
+        made = replaced(replay, key, np.ones_like(value))
+        if node is end or value.dtype.kind != "f":
+            continue
+        if not made.comes_to_nothing(target):  # That it is left out is simpler.
+            text = text_of(graph, node)
+            title = f"1 is given for the gradient at {text}: what arrives there is left out"
+            yield Candidate(title, 0.95 if node.name else 1.05, predict=made)
 
 
 @mistake("minus left out", "What is subtracted gets the negative of what arrives.")
