@@ -193,6 +193,30 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
                 yield from scaled_path(case, target, norm.into, term, name, 0.6, *kinds)
 
 
+@mistake("running statistics", "What is not computed from the batch is a constant on the way back.")
+def running_statistics(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take the mean and the variance for those of the batch, though they are constants."""
+    for step in steps(case, target):
+        replay, graph = step.replay, step.replay.graph
+        scale = [x for x in graph.operands(step.node) if x is not step.operand]
+        moved = step.operand.primitive in (ops.subtract, ops.add) and step.edge[1] == 0
+        if step.primitive is not ops.divide or not moved or len(step.node.shape) < 2:
+            continue
+        constants = [*scale, *graph.operands(step.operand)[1:]]
+        if any(x.id in replay.gradients or not x.shape for x in constants):
+            continue
+        n, g = np.asarray(replay.values[step.node.id]), replay.gradients[step.node.id]
+        for axes in _axes(n):
+            inner = g - g.mean(axes, keepdims=True) - n * (g * n).mean(axes, keepdims=True)
+            yield step.candidate(
+                f"the gradient at {step.name} goes through the mean and the variance of the batch, "
+                f"though {text_of(graph, constants[1])} and {text_of(graph, constants[0])} are "
+                f"constants",
+                0.9,
+                always(step.rule(inner)),
+            )
+
+
 def _changes(
     g: Array, norm: Norm, u: str, right: tuple[Array, Array, Array]
 ) -> Iterator[tuple[str, float, Callable[[], Any]]]:

@@ -116,6 +116,37 @@ def _undone(order: Sequence[int]) -> str:
     return f"swapaxes({back})" if len(moved) == 2 else f"transpose({back})"
 
 
+@mistake(
+    "symmetric argument",
+    "Of a symmetric matrix, entry (i, j) is entry (j, i): by the free entries, both count.",
+)
+def symmetric_argument(case: Case, target: Target) -> Iterator[Candidate]:
+    """Take the derivative by the free entries of a symmetric matrix."""
+    hand, right = target.hand, target.right
+    if target.id not in case.replay.values or hand.shape != right.shape or hand.ndim != 2:
+        return
+    value = np.asarray(case.replay.values[target.id])
+    if not same(value, value.T) or len(value) < 2:
+        return
+    both = right + right.T
+    free = both - np.diag(np.diag(right))
+    forms = (
+        (free, ""), (np.tril(free), ", in the lower triangle"),
+        (np.triu(free), ", in the upper triangle"), (both, ", and the diagonal, too"),
+        (both / 2, ", half in each triangle"),
+    )  # fmt: skip
+    for form, where in forms:
+        if same(form, hand) and not same(form, right):
+            yield Candidate(
+                f"every entry off the diagonal counts twice{where}: the derivative by the free "
+                f"entries of a symmetric matrix, where autodiff takes each entry by itself"
+                if not where.startswith(", half")
+                else "the gradient was made symmetric, though the function is not",
+                0.9,
+                predict=always(form),
+            )
+
+
 @mistake("permuted", "The right numbers are in other places: a reshape, a reversal, another order.")
 def permuted(case: Case, target: Target) -> Iterator[Candidate]:
     """Look for the right numbers in other places."""
