@@ -23,7 +23,7 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
     same,
 )
-from autograd_lite.check.mistakes.repeated import loops
+from autograd_lite.check.mistakes.repeated import loops, recurrent
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.check.mistakes.texts import text_of
@@ -72,7 +72,36 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
     for key, picked in picking.items():
         if len(picked) > 1:
             yield from _windows(picked, key)
+        for one, two in itertools.combinations(picked if len(picked) <= MOST_PIECES else (), 2):
+            if one.node.shape == two.node.shape and _apart(one, two):
+                yield _exchanged(one, two)
         yield from _row_by_row(picked, key)
+
+
+def _apart(one: Step, two: Step) -> bool:
+    """Return whether two pieces have no entry in common, and are not those of steps in a loop."""
+    ones, inside = np.ones(one.node.shape), recurrent(one.replay)
+    both = sum(_added_at(x, x.node.parameters["index"])(ones) for x in (one, two))
+    return bool(np.max(both) == 1) and not {one.node.id, two.node.id} & set(inside)
+
+
+def _exchanged(one: Step, two: Step) -> Candidate:
+    """Put what comes back to one piece where the other is: gates in another order."""
+    replay = one.replay
+
+    def instead() -> Any:
+        index = [step.node.parameters["index"] for step in (one, two)]
+        return sum(
+            _added_at(x, i)(replay.gradients[x.node.id])
+            for x, i in zip((one, two), index[::-1], strict=True)
+        )
+
+    return Candidate(
+        f"what comes back to {one.name} and to {two.name} is exchanged",
+        1.0,
+        predict=Made(replay, one.operand.id, instead, lambda: replay.total([one.edge, two.edge])),
+        kind="another index",
+    )
 
 
 def _elsewhere(step: Step) -> Iterator[Candidate]:
@@ -102,6 +131,11 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
                 (f"where an index that is 1 {words} points", 1.15 if before else 0.75, moved)
             )
     if isinstance(index, tuple) and len(index) == 2:
+        largest = step.operand.value.argmax(-1)
+        text = "at the largest entry of each row: the argmax, not the label"
+        others.append((text, 1.15, (index[0], largest)))
+        text = "back with row and column exchanged: the transposed index"
+        others.append((text, 0.9, index[::-1]))
         yield step.candidate(
             f"what belongs to the entries of {to} that {step.name} picks is put in whole columns: "
             f"d[:, y] = ... in place of d[arange(n), y] = ...",
@@ -109,6 +143,19 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             _assigned(step, at=(slice(None), index[1])),
             "another index",
         )
+    if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
+        rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
+        others.append(("row after row, without the index", 1.15, rows + 0 * index))
+        if index.ndim > 1:
+            first = np.repeat(index[:, :1], index.shape[1], axis=1)
+            others.append(("where the first of its row was picked", 1.15, first))
+            others.append(("in reversed order in each row", 1.15, index[:, ::-1]))
+    for k, x in enumerate(index) if isinstance(index, tuple) else ():
+        if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size:
+            for word, one in (("first", x.flat[0]), ("last", x.flat[-1])):
+                for_all = (*index[:k], np.full_like(x, one), *index[k + 1 :])
+                title = f"the index of the {word} is used for all entries that {step.name} picks"
+                yield step.candidate(title, 1.15, _added_at(step, for_all), "another index")
     for where, cost, other in others:
         if repr(other) != repr(index) and _fits(step, other, g):
             title = f"what belongs to the entries of {to} that {step.name} picks is put {where}"

@@ -352,6 +352,7 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
             predict=AnotherPass(lambda other: each.get(other.id)),
         )
     for step in steps(case, target):
+        yield from _one_of_window(step)
         inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
         while inner.primitive in (ops.max, ops.min, ops.mean):
             (operand,) = step.replay.graph.operands(inner)
@@ -425,3 +426,33 @@ def _chosen(step: Step, x: Any, window: tuple[int, ...]) -> Any:
     flat = moved.reshape(*moved.shape[: -len(window)], -1)
     hot = np.arange(flat.shape[-1]) == flat.argmax(axis=-1)[..., None]
     return np.moveaxis(hot.reshape(moved.shape), ends, window)
+
+
+def _one_of_window(step: Step) -> Iterator[Candidate]:
+    """Use one entry of each window forwards, or send back to one, where all of them count."""
+    replay, other = step.replay, step.other
+    pooled = step.node if step.primitive is ops.mean else other
+    if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
+        return
+    axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
+    if not isinstance(axis, int) or np.shape(x)[axis] < 2:
+        return
+    before = text_of(replay.graph, replay.graph[pooled.operands[0]])
+    for which, i in (("first", 0), ("last", -1)):
+        if pooled is other:
+            one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
+            yield step.candidate(
+                f"the {which} of {before} along axis {axis} is used in place of "
+                f"{text_of(replay.graph, pooled)}",
+                1.0,
+                replay.rule(step.edge, operands={1 - step.edge[1]: one}),
+            )
+        else:
+            only = np.arange(np.shape(x)[axis]) == i % np.shape(x)[axis]
+            shape = [-1 if k == axis % np.ndim(x) else 1 for k in range(np.ndim(x))]
+            yield step.candidate(
+                f"only the {which} of {before} along axis {axis} gets its share of the gradient "
+                f"of {step.name}",
+                0.9,
+                always(np.where(only.reshape(shape), replay.parts[step.edge], 0.0)),
+            )
