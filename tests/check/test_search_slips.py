@@ -216,6 +216,15 @@ def test_scores_that_are_given_are_judged_by_their_own_path():
     assert title.startswith("the softmax is taken along axis 0, in place of 1")
 
 
+def test_the_labels_are_what_something_else_is_picked_by():
+    v, u = parameter(V0, "V"), parameter(U0, "U")
+    picked = v[PAIRS[:, 0]]
+    loss = -np.mean(np.log(al.softmax(picked @ u.T, axis=1)[np.arange(7), PAIRS[:, 1]]))
+    delta = softmax(picked.numpy() @ U0.T) - np.eye(6)[PAIRS[:, 0]]
+    title = title_of(loss, U=delta.T @ picked.numpy() / 7)
+    assert title.startswith("the one-hot of the labels is that of the index by which")
+
+
 def test_the_first_row_is_used_for_all():
     w = parameter(W, "w")
     a = np.tanh(X @ w)
@@ -249,6 +258,7 @@ def squared_hinge():
     ("margin", "says"),
     [
         (lambda s: -SIGNS * s, "1 is left out of 1 - "),
+        (lambda s: 1 + SIGNS * s, "the sign of "),
     ],
 )
 def test_a_margin_that_is_wrong_forwards_too(margin, says):

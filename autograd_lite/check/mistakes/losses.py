@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.differences import LINKS, Difference, along, differences
-from autograd_lite.check.mistakes.made import Together, replaced
+from autograd_lite.check.mistakes.backward_steps import always
+from autograd_lite.check.mistakes.differences import LINKS, Difference, along, differences, multiple
+from autograd_lite.check.mistakes.made import Made, Together, replaced
+from autograd_lite.check.mistakes.picks import indices
+from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -20,7 +23,8 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     same,
 )
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.repeated import loops
+from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.check.mistakes.texts import grouped, text_of
 
@@ -35,6 +39,9 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
         for end, one in terms_alone(replay).items()
         for d in differences(one)
     }
+    for d in whole:
+        if target.id in replay.behind(d.key):
+            yield from _half_weighted(replay, d, target)
     known = {d.key for d in whole}
     every = [*whole, *(d for d in of_terms if d.key not in known)]
     for d in every:
@@ -64,6 +71,26 @@ def _of_another(
                 yield f"{text[0]} stands in place of {text[1]}", 0.85, wrong
 
 
+def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
+    """Solve for the one factor of a prediction, or of a target, that is weighted row by row."""
+    if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
+        return
+    there = ((x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name)
+    weights, k = next(
+        ((f"{x.name} is", k) for x, w in there
+         if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
+        ("the weights are", 0.0),
+    )  # fmt: skip
+    for text, other, term in ((d.p_text, d.y_text, d.p), (d.y_text, d.p_text, -d.y)):
+        sides = (along(x, d.axis) for x in (term, d.c * term))
+        made = Made(replay, d.key, *map(always, sides))
+        factor = made.factor(target)
+        if factor is not None and abs(factor) > 1e-9:
+            besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
+            title = f"{weights} missing from {text}, and only at {other}{besides}"
+            yield Candidate(title, 1.1, predict=made.times(factor))
+
+
 def _at_every_step(replay: Replay) -> Iterator[Candidate]:
     """Put the same in the place of each difference, if there is one at every step of a loop."""
     alike: dict[Any, list[Difference]] = {}
@@ -83,7 +110,7 @@ def _at_each(replay: Replay, each: Sequence[Difference]) -> Iterator[Candidate]:
         made = [d.instead(replay, x[2]) for d, x in zip(each, changes, strict=True)]
         title = f"at every step, {changes[0][0]}"
         yield Candidate(title, changes[0][1] + 0.1, predict=Together(made))
-    for title, cost, targets in _targets_of_steps(each):
+    for title, cost, targets in _targets_of_steps(replay, each):
         made = [
             d.instead(replay, functools.partial(_minus, d, y))
             for d, y in zip(each, targets, strict=True)
@@ -99,8 +126,10 @@ def _apart(d: Difference, times_p: float, times_y: float) -> Any:
     return times_p * d.p - times_y * d.y
 
 
-def _targets_of_steps(each: Sequence[Difference]) -> Iterator[tuple[str, float, Sequence[Any]]]:
-    """Yield the targets of another step in place of those of each."""
+def _targets_of_steps(
+    replay: Replay, each: Sequence[Difference]
+) -> Iterator[tuple[str, float, Sequence[Any]]]:
+    """Yield targets of another step, or what the steps use, in place of the targets of each."""
     text, ys = each[0].y_text, [d.y for d in each]  # The last step comes first.
     for word, others in (
         ("before", [*ys[1:], ys[0]]), ("before", [*ys[1:], ys[-1]]),
@@ -108,6 +137,20 @@ def _targets_of_steps(each: Sequence[Difference]) -> Iterator[tuple[str, float, 
         ("that is first", [ys[-1]] * len(ys)), ("that is last", [ys[0]] * len(ys)),
     ):  # fmt: skip
         yield f"{text} is that of the step {word}", 0.95, others
+    used: list[list[Any]] = []
+    for loop in loops(replay):
+        for nodes in loop.classes:
+            for i in range(len(nodes[0].operands)):
+                values = [replay.values[node.operands[i]] for node in nodes][::-1]
+                turned = [np.swapaxes(x, each[0].axis, -1) for x in values if np.ndim(x) > 1]
+                if len(turned) == len(ys) and all(
+                    x.shape == y.shape for x, y in zip(turned, ys, strict=True)
+                ):
+                    inner = nodes[-1].operands[i] in replay.gradients
+                    if not inner and not all(x is turned[0] for x in turned):
+                        used.append(turned)
+    for values in used:
+        yield f"the input of the step stands in place of {text}", 0.95, values
 
 
 def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callable[[], Any]]]:
@@ -139,6 +182,11 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     zt = grouped(text_of(replay.graph, replay.graph[d.key]))
     text = f"the prediction is taken before the {name}: {zt} - {yt} in place of {error}"
     yield text, 0.8, lambda: c * (z - y)
+    if is_shifted(replay.graph, node := replay.graph[d.key]) and d.axis == -1:
+        before = np.asarray(replay.values[node.operands[0]])
+        text = grouped(text_of(replay.graph, replay.graph[node.operands[0]]))
+        text = f"the prediction is taken before the {name}: {text} - {yt} in place of {error}"
+        yield text, 0.8, lambda: c * (before - y)
     derivative = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
     written = pt if name == "exp" else f"{pt} * (1 - {pt})"
     yield (
@@ -171,7 +219,29 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         text = f"the derivative of the sigmoid at {pt} is left out"
         yield text, 0.65, lambda: c * e / (p * (1 - p))
         return
+    shifted = z - z.max(axis=-1, keepdims=True)
+    yield (
+        f"the prediction is taken before the {name}: {zt}, less its largest entry, - {yt} in place "
+        f"of {error}",
+        0.95,
+        lambda: c * (shifted - y),
+    )
     yield from _softmax(d, z)
+    for other, _, text in indices(replay):
+        rows = d.p.ndim == 2 and d.axis == -1 and other.ndim == 1
+        if rows and len(other) == len(p) and other.max() < p.shape[1]:
+            text = f"{yt} is that of {text}"
+            yield text, 0.95, functools.partial(_minus, d, np.eye(p.shape[1])[other])
+    node = replay.graph[d.key]
+    for x in node.operands if node.primitive in (ops.multiply, ops.divide) else ():
+        scores = np.asarray(replay.values[x])
+        if scores.shape == z.shape and d.axis == -1:
+            text = f"the softmax is that of {text_of(replay.graph, replay.graph[x])}, not of {zt}"
+            yield text, 0.9, functools.partial(_of_scores, scores, y, c)
+
+
+def _of_scores(scores: Array, y: Array, c: Any) -> Array:
+    return np.asarray(c * (ops.softmax.forward(scores, axis=-1) - y))
 
 
 def _one_hot(labels: Array, n: int) -> Array:
