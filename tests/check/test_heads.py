@@ -1,6 +1,7 @@
 """Slips at each of two heads, and at every step of a loop what one step has computed."""
 
 import numpy as np
+import pytest
 
 import autograd_lite as al
 from tests.check.test_search_masks import title_of
@@ -37,6 +38,13 @@ def by_hand(softmax, which=lambda h: h):
         ds = eval(softmax, {"np": np, "att": att, "datt": datt})
         dq[:, s], dk[:, s] = ds @ k[:, s], ds.T @ q[:, s]
     return {"Wq": X.T @ dq, "Wk": X.T @ dk, "Wv": X.T @ dv}
+
+
+@pytest.mark.parametrize(("h", "word"), [(0, "first"), (-1, "last")])
+def test_one_head_is_used_for_all(h, word):
+    rows = al.compare(heads(), by_hand(RIGHT, lambda _: h)).failures
+    title = next(t for row in rows if "same mistake" not in (t := str(row.diagnosis)))
+    assert title == f"at every step, att_t is that of the {word} step"
 
 
 def test_two_heads_are_right():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -192,6 +193,9 @@ def operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, dept
 EdgeRule = Callable[[Any, Any], Any]
 """What an edge does to what arrives at its node, given all that has arrived so far."""
 
+ALONE = 0.2
+"""How much more far-fetched it is that something goes wrong for one gradient alone."""
+
 
 def nothing(x: Any) -> EdgeRule:
     """Return the rule that sends nothing back to an operand."""
@@ -251,3 +255,41 @@ def made_at_each(replay: Replay, rules: Mapping[Edge, EdgeRule]) -> Callable[[Ta
         return next((known[key] for known in found.values() if key in known), None)
 
     return AnotherPass(predict)
+
+
+@dataclass(frozen=True, eq=False)
+class Into:
+    """The way on to a tensor that all steps use, from where something goes wrong for it alone.
+
+    All of it sends `part` to the node `key`, by the rules `below` of each step.
+    """
+
+    replay: Replay
+    key: str
+    part: Any
+    below: Sequence[Sequence[Rule]]
+
+    def candidate(self, slip: Slip) -> Candidate:
+        """Return the mistake with other rules at one operation of every step."""
+        replay = self.replay
+
+        def instead() -> Any:
+            total: Any = 0.0
+            for (edge, rule), below in zip(slip.rules.items(), self.below, strict=False):
+                if edge[0] in replay.gradients:
+                    g = replay.gradients[edge[0]]
+                    g = replay.sent(edge, g, _alone(rule, replay.gradients))
+                    for further in below:
+                        g = further(g)
+                    total = total + g
+            return total
+
+        name = text_of(replay.graph, replay.graph[self.key])
+        title = f"{slip.where}{slip.title}, in what comes back to {name} alone"
+        made = Made(replay, self.key, instead, self.part)
+        return Candidate(title, slip.cost + ALONE, predict=made, kind=slip.kind)
+
+    def further(self, rules: Sequence[Rule]) -> Into:
+        """Return the way on from one operation further up."""
+        below = [[rule, *others] for rule, others in zip(rules, self.below, strict=True)]
+        return replace(self, below=below)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ from autograd_lite.check.mistakes.loop_passes import (
     plain,
     stem,
 )
+from autograd_lite.check.mistakes.reasons import numbers
+from autograd_lite.check.mistakes.registry import Case
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
@@ -373,6 +376,14 @@ def _operands(
             yield change(title, 1.1, using([others[-1]] * len(belongs)), "wrong time")
         title = f"1 - {text} is used in place of {name}"
         yield change(title, 1.1, using([1 - np.asarray(x) for x in others]), "wrong tensor")
+    if not shape and not varies and nodes[-1].primitive is not ops.divide:
+        size = abs(float(belongs[0]))
+        for number in {*numbers(Case(replay)), 2 * size, size / 2} - {size}:
+            signed = [math.copysign(number, float(belongs[0]))] * len(belongs)
+            yield change(f"{number:g} stands in place of {name}", 0.95, using(signed))
+    if shape:
+        title = f"1 - {name} is used in place of {name}"
+        yield change(title, 1.0, using([1 - np.asarray(x) for x in belongs]), "wrong tensor")
 
 
 def _gradients(

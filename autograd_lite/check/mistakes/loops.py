@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from collections.abc import Iterator, Sequence
@@ -10,15 +11,19 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import is_product
+from autograd_lite.check.mistakes.backward_steps import is_product, times
 from autograd_lite.check.mistakes.loop_passes import (
     EdgeRule,
+    Into,
     Slip,
+    Values,
     indices_of,
+    made_at_each,
     name_of,
     nothing,
     operand_name,
     plain,
+    stem,
     values_of,
 )
 from autograd_lite.check.mistakes.loop_steps import (
@@ -26,7 +31,10 @@ from autograd_lite.check.mistakes.loop_steps import (
     of_alike,
     of_composition,
     of_edges,
+    rule_of,
 )
+from autograd_lite.check.mistakes.made import AnotherPass
+from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -34,11 +42,14 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     mistake,
+    more,
     remembered,
+    same,
 )
 from autograd_lite.check.mistakes.repeated import Loop, loops, summing
-from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.texts import text_of
+from autograd_lite.check.mistakes.written_out import WrittenOut
 from autograd_lite.graph import Node
 
 
@@ -219,3 +230,182 @@ def _used_as(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> str:
     users = replay.graph.consumers(nodes[-1])
     members = [m for m in loop.classes if len(users) == 1 and users[0] in m]
     return name_of(replay, loop, members[0] if members else nodes)
+
+
+@more("at every step")
+def less_likely(case: Case, target: Target) -> Iterator[Candidate]:
+    """Clip, use at all steps what one has computed, scale, or go wrong for one gradient alone."""
+    yield from _clipped(case.replay)
+    yield from _of_one_step(case.replay)
+    yield from _for_one_alone(case.replay)
+    yield from _scaled(case, target)
+
+
+def _scaled(case: Case, target: Target) -> Iterator[Candidate]:
+    """Solve for the factor of what comes back at every step along one way, or from one tensor."""
+    replay = case.replay
+    if not target.fits or np.count_nonzero(target.hand) < 2 or not np.isfinite(target.hand).all():
+        return
+    for loop in loops(replay):
+        for nodes in reversed(loop.classes):  # What is nearest to the loss says it best.
+            name = name_of(replay, loop, nodes)
+            ways = {}
+            for i in range(len(nodes[-1].operands)):
+                edges = [(node.id, i) for node in nodes if (node.id, i) in replay.parts]
+                if edges:
+                    ways[f"{operand_name(replay, loop, nodes, i)} from {name}"] = edges
+            if len(ways) > 1:
+                ways = {name: [edge for edges in ways.values() for edge in edges], **ways}
+            for to, edges in ways.items():
+                yield from _with_factor(case, target, to, edges)
+
+
+def _with_factor(case: Case, target: Target, to: str, edges: Sequence[Edge]) -> Iterator[Candidate]:
+    replay, gap = case.replay, target.hand - target.right
+    without = made_at_each(replay, {e: nothing(replay.values[replay.operand(e)]) for e in edges})
+    rest = without(target)
+    part = target.right - rest if rest is not None else np.zeros(())
+    size = float(np.sum(part * part))
+    factor = 1 + float(np.sum(gap * part)) / size if size else 1.0
+    if abs(factor) < 1e-9 or not same(target.right + (factor - 1) * part, target.hand):
+        return
+    why = ("", 0.0) if abs(factor + 1) < 1e-9 else reason(case, abs(factor))
+    if why is not None:
+        has = f"a factor {shown(factor)}: {why[0]}" if why[0] else "its sign flipped"
+        rules = {edge: _after(replay.rule(edge), times(factor)) for edge in edges}
+        slip = Slip(f"what comes back to {to} has {has}", 1.0 + why[1], rules, "factor on a path")
+        yield slip.candidate(replay)
+
+
+@remembered
+def _of_one_step(replay: Replay) -> Iterator[Candidate]:
+    """Use at all steps what one of them has computed: a variable as it is after the loop."""
+    for loop in loops(replay):
+        for nodes in loop.classes:
+            each = {stem(node.name) for node in nodes if node.name}  # Of branches, its own.
+            alike = len({node.shape for node in nodes}) == 1 and len(each) < len(nodes)
+            if not nodes[-1].shape or not alike:
+                continue
+            name = name_of(replay, loop, nodes)
+            some, more = (_computed_for(replay, loop, nodes, named) for named in (False, True))
+            for inside in (some, more)[: 1 + (len(some) < len(more))]:
+                for k, word in ((-1, "last"), (0, "first")):
+                    yield Candidate(
+                        f"at every step, {name} is that of the {word} step",
+                        1.15 if any(node.name for node in nodes) else 1.3,
+                        predict=AnotherPass(functools.partial(_with_values_of, replay, inside, k)),
+                        kind="wrong time",
+                    )
+
+
+def _computed_for(replay: Replay, loop: Loop, nodes: list[Node], named: bool) -> list[list[Node]]:
+    """Return a class of nodes with what is computed for it alone since the last product."""
+    found, place = {nodes[-1].id: nodes[-1]}, {m[-1].id: m for m in loop.classes}
+    waiting = [nodes[-1]]
+    for node in waiting:
+        for x in replay.graph.operands(node):
+            users = {user.id for user in replay.graph.consumers(x)}
+            alone = x.id in place and x.id not in found and users <= found.keys()
+            if alone and (named or not x.name) and x.primitive not in (ops.matmul, ops.einsum):
+                found[x.id] = x
+                waiting.append(x)
+    return [place[key] for key in found]
+
+
+def _with_values_of(
+    replay: Replay, classes: Sequence[Sequence[Node]], k: int, target: Target
+) -> Any:
+    changed = {node.id: replay.values[nodes[k].id] for nodes in classes for node in nodes}
+    return Replay(replay.graph, {**replay.values, **changed}).gradients.get(target.id)
+
+
+@remembered
+def _for_one_alone(replay: Replay) -> Iterator[Candidate]:
+    """Make the same mistake at every step in what comes back to one tensor that all steps use."""
+    for loop in loops(replay):
+        values, inside = values_of(replay, loop), {x.id for m in loop.classes for x in m}
+        written = list(compositions(replay, loop))
+        for nodes in loop.classes:
+            for i, key in enumerate(nodes[-1].operands):
+                edges = [(node.id, i) for node in nodes]
+                alike = all(node.operands[i] == key for node in nodes)
+                if not alike or key in inside or any(edge not in replay.parts for edge in edges):
+                    continue
+                rules = [[functools.partial(replay.sent, edge)] for edge in edges]
+                part = sum(np.asarray(replay.parts[edge]) for edge in edges)
+                yield from _above(loop, nodes, Into(replay, key, part, rules), values, written)
+
+
+def _above(
+    loop: Loop,
+    nodes: Sequence[Node],
+    into: Into,
+    values: dict[str, Values],
+    written: Sequence[Sequence[WrittenOut]],
+) -> Iterator[Candidate]:
+    """Go up from what uses a tensor, as long as there is one way."""
+    replay = into.replay
+    for _ in range(MOST_ABOVE):
+        together = next((t for t in written if [x.operand for x in t] == list(nodes)), None)
+        if together is not None:
+            yield from map(into.candidate, of_composition(replay, loop, together, values))
+            nodes = [x.node for x in together]
+            into = into.further([
+                rule_of(x.primitive, replay.values[x.operand.id], replay.values[x.node.id])
+                for x in together
+            ])  # fmt: skip
+            continue
+        ways = [[(user.id, j) for user in replay.graph.consumers(node)
+                 for j, x in enumerate(user.operands)
+                 if x == node.id and (user.id, j) in replay.parts] for node in nodes]  # fmt: skip
+        users = [replay.graph[way[0][0]] for way in ways if len(way) == 1]
+        members = next((m for m in loop.classes if users and users[0] in m), [])
+        late = members.index(users[0]) if members else 0  # The first step may have none.
+        edges = [way[0] for way in ways if way]
+        positions = {i for _, i in edges}
+        whole = len(users) == len(nodes) and members[late : late + len(nodes)] == users
+        if not whole or len(positions) != 1:
+            return
+        end = late + len(users)
+        known = {text: of_class[late:end] for text, of_class in values.items()}
+        of_steps = Loop([m[late:end] for m in loop.classes if len(m) >= end])
+        for slip in of_edges(replay, of_steps, users, positions.pop(), edges, known):
+            if slip.rules.keys() <= set(edges):
+                yield into.candidate(slip)
+        into = into.further([functools.partial(replay.sent, edge) for edge in edges])
+        nodes = users
+
+
+MOST_ABOVE = 5
+"""How many operations are gone up."""
+
+
+def _clipped(replay: Replay) -> Iterator[Candidate]:
+    """Clip what arrives at one operation of every step, to a usual size."""
+    for loop in loops(replay):
+        for nodes in loop.classes:
+            reached = [node for node in nodes if node.id in replay.gradients]
+            if not reached or not nodes[-1].shape:
+                continue
+            edges = [edge for node in reached for edge in replay.parts if edge[0] == node.id]
+            name = name_of(replay, loop, nodes)
+            for most in CLIPPED_TO:
+                for word, clip in (("±", _entries_clipped(most)), ("the norm ", _length(most))):
+                    rules = {edge: _after(replay.rule(edge), clip) for edge in edges}
+                    title = f"the gradient at {name} is clipped to {word}{most:g}"
+                    yield Slip(title, 1.5, rules, "clipped").candidate(replay)
+
+
+CLIPPED_TO = (1.0, 0.5, 5.0, 0.1, 0.25, 0.2, 0.3, 0.4, 2.0, 3.0, 10.0)
+
+
+def _entries_clipped(most: float) -> Rule:
+    return lambda g: np.clip(g, -most, most)
+
+
+def _length(most: float) -> Rule:
+    return lambda g: g * min(1.0, most / max(float(np.linalg.norm(g)), 1e-300))
+
+
+def _after(rule: Rule, clip: Rule) -> EdgeRule:
+    return lambda g, _: rule(clip(g))
