@@ -192,10 +192,15 @@ def test_labels_that_are_smoothed_otherwise_are_said(targets, says):
     ("f", "by_hand", "says"),
     [
         (lambda x: np.linalg.norm(x), lambda x: 2 * x, "that of the square of the loss"),
+        (
+            lambda x, m, b: np.sum(np.abs(b) * (m @ x - b) ** 2),
+            lambda x, m, b: {"x": 2 * m.T @ (np.abs(b) * (m @ x + b))},
+            "the sign of b is flipped in",
+        ),
     ],
 )
 def test_another_function_is_named(f, by_hand, says):
-    inputs = [X, M, B] if "added" in says else [X]
+    inputs = [X, M, B] if "sign" in says else [X]
     assert says in al.compare(f, by_hand, inputs).rows[0].diagnosis.title
 
 
