@@ -96,7 +96,7 @@ def test_few_signs_are_no_proof_of_another_threshold():
     g = np.repeat(-2 * slack.numpy() * signs, 2).reshape(3, 2)
     dw = np.concatenate([x[:1].T @ g[:1] for x, _ in pieces])
     title = title_of(np.sum(slack**2), w=dw)
-    assert title.endswith("of the 3 slices along axis 0, only the first counts")
+    assert title.startswith("at every use of w, only the first row of what arrives counts")
 
 
 def test_few_signs_tell_no_more_where_they_are_broadcast():
@@ -176,6 +176,16 @@ def test_a_loop_over_what_a_product_adds_up_overwrites():
     assert title.startswith("only the last of 2 terms comes back to h from ")
 
 
+def test_weights_that_are_at_the_prediction_alone_are_named():
+    (w,) = parameters(w=W[:, :2])
+    m = (rng.uniform(size=(10, 2)) > 0.3) * 1.0
+    hand = 2 * X.T @ (m * (X @ W[:, :2]) - Y)
+    title = title_of(np.sum((m * (Y - X @ w)) ** 2), w=hand)
+    assert "is missing from Y, and only at" in title
+    _m, m = m, None  # It has no name.
+    assert "the weights are missing from Y" in title_of(np.sum((_m * (Y - X @ w)) ** 2), w=hand)
+
+
 PICKS = (0, 2), (1, 4), (3, 0), (2, 1)
 
 
@@ -210,6 +220,12 @@ def cross_entropy():
     return -np.sum(T * np.log(p)) / 10, np.exp(X @ W[:, :2])
 
 
+def test_a_sum_along_another_axis_forwards_too():
+    loss, e = cross_entropy()
+    title = title_of(loss, p=-T / (e / e.sum(axis=0)) / 10)
+    assert title.endswith("is taken along axis 0, in place of 1, forwards too")
+
+
 def test_the_squared_error_of_a_bernoulli_likelihood():
     (w,) = parameters(w=W[:, 0])
     p = 1 / (1 + np.exp(-(X @ w)))
@@ -218,6 +234,13 @@ def test_the_squared_error_of_a_bernoulli_likelihood():
     q = 1 / (1 + np.exp(-(X @ W[:, 0])))
     title = title_of(loss, w=X.T @ (2 * (q - LABELS) * q * (1 - q)) / 10)
     assert "as of the squared error, stands in place of p - " in title
+
+
+def test_the_derivative_of_the_size_for_that_of_the_square():
+    (w,) = parameters(w=W[:, 0])
+    loss = np.sum((X @ w) ** 2) + 0.3 * (w @ w)
+    title = title_of(loss, w=2 * X.T @ X @ W[:, 0] + 0.3 * np.sign(W[:, 0]))
+    assert title.startswith("sign(w) stands in place of 2 * w in what comes back to w")
 
 
 def test_a_single_number_for_all_entries_is_a_mistake_made_in_all():

@@ -223,21 +223,32 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
                 tried.append((title, np.reshape(value, turned).T))
             for title, operand in tried:
                 yield step.candidate(title, cost, step.using(operand), kind)
-        if step.primitive in SLIDING:
-            yield from _turned_round(step, belongs, name)
+        if not step.primitive.entrywise:
+            yield from _rearranged(step, belongs, name)
 
 
-def _turned_round(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
-    """Use the kernel of a convolution as it is forwards, or with its axes exchanged."""
+def _rearranged(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
+    """Turn an operand of a product round, or exchange its axes: the kernel of a convolution."""
     value = np.asarray(step.replay.values[belongs.id])
-    axes = tuple(k for k in range(2, value.ndim) if value.shape[k] > 1)
-    if axes:
-        title = (
-            f"{name} is used as it is on the way back, not turned round: of a convolution, it is "
-            f"flipped along {'axes' if len(axes) > 1 else 'axis'} {' and '.join(map(str, axes))}"
-        )
-        yield step.candidate(title, 0.7, step.using(np.flip(value, axes)), "not transposed")
-    for order, words in orders(value.shape, value.shape):
+    long = [k for k in range(value.ndim) if value.shape[k] > 1]
+    inner = tuple(k for k in long if k > 1) if step.primitive in SLIDING else ()
+    each: list[tuple[int, ...]] = [(k,) for k in long if value.ndim != 2]
+    each += [tuple(long[-2:])] * (len(long) > 2)
+    for axes in dict.fromkeys([inner, *each]):
+        along = f"{'axes' if len(axes) > 1 else 'axis'} {' and '.join(map(str, axes))}"
+        flipped, cost = f"{name} is used flipped along {along}", 1.2
+        if axes == inner:
+            flipped, cost = (
+                f"{name} is used as it is on the way back, not turned round: of a convolution, it "
+                f"is flipped along {along}",
+                0.7,
+            )
+        elif value.ndim == 1:
+            flipped = f"{grouped(name)}[::-1] (flipped) is used in place of {name}"
+        if axes:
+            rule = step.using(np.flip(value, axes))
+            yield step.candidate(flipped, cost, rule, "not transposed")
+    for order, words in orders(value.shape, value.shape) if value.ndim > 2 else ():
         title = f"{words} of {name} are exchanged"
         yield step.candidate(title, 0.9, step.using(value.transpose(order)), "not transposed")
 
@@ -246,16 +257,44 @@ SLIDING = (ops.conv, ops.conv_input, ops.conv_weight)
 
 
 def _of_other_shapes(step: Step) -> Iterator[Candidate]:
-    """Put 1, or a product of the same factors, in the place of an operand."""
-    graph, belongs = step.replay.graph, step.other
+    """Put 1, a sum without its weights, or another part of a join in the place of an operand."""
+    belongs = step.other
     if belongs is None or not belongs.shape:
         return
-    name = text_of(graph, belongs)
+    name = text_of(step.replay.graph, belongs)
     if step.is_matrix_product:
         title = f"the factor {name} is missing: 1 stands in its place"
         yield step.candidate(title, 1.2, step.using(np.ones(belongs.shape)))
-    for text, operand in _rebuilt(step.replay, belongs):
+    for text, operand in (*_unweighted(step.replay, belongs), *_rebuilt(step.replay, belongs)):
         yield step.candidate(f"{text} is used in place of {name}", 1.2, step.using(operand))
+    for text, operand in _joined(step.replay, belongs):
+        yield step.candidate(f"{text} in {name}", 1.2, step.using(operand))
+
+
+def _unweighted(replay: Replay, pooled: Node) -> Iterator[tuple[str, Any]]:
+    """Yield the sum and the mean of the factors of which a weighted sum was taken."""
+    if pooled.primitive is ops.sum:
+        (summed,) = replay.graph.operands(pooled)
+        for part in replay.graph.operands(summed) if summed.primitive is ops.multiply else ():
+            for pool in (np.sum, np.mean) if part.shape == summed.shape else ():
+                text = f"the {pool.__name__} of {text_of(replay.graph, part)} without weights"
+                yield text, pool(np.asarray(replay.values[part.id]), **pooled.parameters)
+
+
+def _joined(replay: Replay, join: Node) -> Iterator[tuple[str, Any]]:
+    """Yield what was joined with another tensor in place of one of its parts."""
+    if join.primitive not in (ops.concatenate, ops.stack):
+        return
+    parts = replay.graph.operands(join)
+    for i, part in enumerate(parts):
+        for other in replay.graph.nodes[:MOST_VALUES]:
+            if other.shape == part.shape and other is not part:
+                some = [replay.values[x.id] for x in (*parts[:i], other, *parts[i + 1 :])]
+                names = (text_of(replay.graph, x) for x in (other, part))
+                yield (
+                    " is used in place of ".join(names),
+                    join.primitive.forward(*some, **join.parameters),
+                )
 
 
 def _rebuilt(replay: Replay, product: Node) -> Iterator[tuple[str, Any]]:

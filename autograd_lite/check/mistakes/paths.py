@@ -276,23 +276,49 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 @more("term of the loss")
-def factors_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
-    """Solve for the factors of two terms: that of the other, as ``1 - c`` for ``c``, or known."""
+def several_terms(case: Case, target: Target) -> Iterator[Candidate]:
+    """Give several terms of the loss one factor: both of the regularisers, say."""
     replay, gap = case.replay, np.zeros(())
     if target.fits:
         gap = target.hand - target.right
-    if gap.size < 4 or not np.isfinite(gap).all():
+    if gap.size < 3 or not np.isfinite(gap).all():
         return
     found = terms(replay)
     ends = [x for x in found if not any(y is not x and y.id in replay.behind(x.id) for y in found)]
     added = {x: replay.added(x.id, replay.gradients[x.id]) for x in ends[:MOST_TOGETHER]}
     added = {x: parts for x, parts in added.items() if target.id in parts}
+    yield from _exchanged(case, target, added, gap)
+    together = (itertools.combinations(added, count) for count in range(2, len(added)))
+    for some in itertools.chain(*together):
+        parts = [added[x] for x in some]
+        part = sum(np.asarray(one[target.id]) for one in parts)
+        size = float(np.sum(part * part))
+        factor = 1 + float(np.sum(gap * part)) / size if size else 1.0
+        why = reason(case, abs(factor))
+        if abs(factor) < 1e-9:
+            says = "are left out"
+        elif abs(factor + 1) < 1e-9:
+            says = "have their signs flipped"
+        elif abs(abs(factor) - 1) > 1e-9 and why is not None:
+            says = f"have a factor {shown(factor)}: {why[0]}"
+        else:
+            continue
+        named = " and ".join(grouped(text_of(replay.graph, x)) for x in some)
+
+        def predict(other: Target, parts: Any = parts, factor: float = factor) -> Any:
+            return other.right + (factor - 1) * sum(one.get(other.id, 0) for one in parts)
+
+        yield Candidate(f"the terms {named} of the loss {says}", 0.9, predict=AnotherPass(predict))
+
+
+def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Candidate]:
+    """Solve for the factors of two terms: that of the other, as ``1 - c`` for ``c``, or known."""
     known = {*numbers(case), *(k for _, k, _ in scalars(case))} - {1.0}
     ratios = [k / other for k, other in itertools.permutations(known, 2)]
     ratios += [ratio for k in known for ratio in (k / (1 - k), (1 - k) / k)]
     for (x, one), (y, two) in itertools.combinations(added.items(), 2):
         sides = np.array([one[target.id].ravel(), two[target.id].ravel()])
-        if np.linalg.matrix_rank(sides) < 2:
+        if target.hand.size < 4 or np.linalg.matrix_rank(sides) < 2:
             continue
         a, b = 1 + np.linalg.lstsq(sides.T, gap.ravel(), rcond=None)[0]
         named = " and ".join(term_text(case.replay, node) for node in (x, y))
