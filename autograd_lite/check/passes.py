@@ -49,7 +49,7 @@ def cases(progress: Progress, target: Target) -> Iterator[tuple[Case, str, Targe
 def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target]]:
     """Yield the pass of each term of the loss, as if the others were right."""
     replay = case.replay
-    if target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     ends = {x: y for x, y in terms_alone(replay).items() if target.id in replay.behind(x.id)}
     if len(ends) < 2:

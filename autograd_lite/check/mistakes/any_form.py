@@ -85,7 +85,7 @@ def any_form(
     With `pairs`, those of two tensors.
     """
     replay, enough = case.replay, FEWEST if digits(target.hand) < 1e-8 else FEWEST_SHORT
-    if target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     if not np.isfinite(target.hand).all() or _told(target.hand) < enough:
         return
