@@ -185,11 +185,7 @@ def _withdraw_what_others_contradict(progress: Progress) -> None:
 
     Chance may have given its numbers, unless it explains two gradients.
     """
-    unexplained = [
-        t
-        for t, found in progress.found.items()
-        if not found.explained and t.hand.shape == t.right.shape
-    ]
+    unexplained = [t for t, found in progress.found.items() if not found.explained and t.fits]
     for target, candidate in progress.made:
         made = candidate.predict
         if not isinstance(made, Made | AnotherPass):
@@ -465,7 +461,7 @@ def _fitting(
             cost = candidate.cost + AGAINST * contradicted + MORE_AGAINST * odd
             made = candidate.predict  # That it is left out is simpler.
             cost += AGAINST * (isinstance(made, Made) and made.comes_to_nothing(target))
-            if target.hand.shape != target.right.shape:
+            if not target.fits:
                 also = 0  # The shape itself says where it is.
             candidate.rank = (contradicted, -also, cost)
             title = candidate.title.split(";")[0].split(" in the gradient of")[0]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from autograd_lite.check.finding import Diagnosis
-from autograd_lite.check.mistakes import batched
+from autograd_lite.check.kinks import other_passes
+from autograd_lite.check.mistakes import batched, picks
 from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, same, stretched
 from autograd_lite.check.mistakes.replay import Replay
@@ -50,7 +51,7 @@ def cases(progress: Progress, target: Target) -> Iterator[tuple[Case, str, Targe
 def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target]]:
     """Yield the pass of each term of the loss, as if the others were right."""
     replay = case.replay
-    if target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     ends = {x: y for x, y in terms_alone(replay).items() if target.id in replay.behind(x.id)}
     if len(ends) < 2:
@@ -76,6 +77,11 @@ def _passes(progress: Progress, target: Target) -> Iterator[tuple[Case, str]]:
         yield replace(progress.case, replay=Replay(replay.graph, shifts=True)), ""
     for ties in ("first", "all") if replay.has_ties else ():
         yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
+    for merged in picks.picked(replay):
+        if _gives_the_same(merged, replay, target):  # That of the scores themselves is another.
+            yield replace(progress.case, replay=merged), ""
+    for beside in other_passes(replay.graph):  # Right at a kink, with a mistake elsewhere.
+        yield replace(progress.case, replay=beside), ""
     if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, progress.given())
         if target.id in changed.gradients:

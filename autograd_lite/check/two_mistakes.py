@@ -66,7 +66,7 @@ def two_together(
 
     Two numbers of each, along random directions, tell which pairs are worth a test.
     """
-    if target.hand.shape != target.right.shape or np.count_nonzero(target.hand) < FEWEST_FOR_TWO:
+    if not target.fits or np.count_nonzero(target.hand) < FEWEST_FOR_TWO:
         return None
     each: list[tuple[Candidate, Made]] = []
     moves: list[Any] = []

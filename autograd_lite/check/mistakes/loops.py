@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.check.mistakes.backward_steps import is_product
 from autograd_lite.check.mistakes.loop_passes import (
     EdgeRule,
     Slip,
@@ -76,27 +77,20 @@ def _of_loop(replay: Replay, loop: Loop) -> Iterator[Slip]:
 
 def _of_all(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Yield what goes wrong at several operations of every step at once."""
-    untransposed: dict[Edge, EdgeRule] = {}
-    count = 0
     for nodes in loop.classes:
-        operands = [[replay.values[node.operands[i]] for node in nodes] for i in range(
-            len(nodes[0].operands))]  # fmt: skip
-        primitive = nodes[0].primitive
-        products = primitive is not None and len(operands) == 2 == len(primitive.linear)
-        for i in (0, 1) if products else ():
-            other, edges = operands[1 - i], [(node.id, i) for node in nodes]
-            shape = np.shape(other[0])
-            if len(shape) == 2 and shape[0] == shape[1] > 1:
-                count += 1
-                for edge, x in zip(edges, other, strict=True):
-                    untransposed[edge] = plain(replay.rule(edge, operands={1 - i: x.T}))
         yield from _of_joints(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
     yield from _of_uses(replay, loop)
     yield from _by_another_index(replay, loop)
+    yield from _each_by_itself(replay, loop)
+    yield from _untransposed(replay, loop)
+
+
+def _each_by_itself(replay: Replay, loop: Loop) -> Iterator[Slip]:
+    """Hand nothing on from step to step."""
     step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
     sums = set(summing(replay))
-    crossing: dict[Edge, EdgeRule] = {
+    crossing = {
         (node.id, i): nothing(replay.values[x])
         for members in loop.classes
         for node in members
@@ -107,9 +101,23 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Slip]:
     if crossing:
         title = "nothing comes back from the step after: each is derived by itself"
         yield Slip(title, 0.9, crossing, "path missing")
-    if count > 1:
+
+
+def _untransposed(replay: Replay, loop: Loop) -> Iterator[Slip]:
+    """Use each of several square matrices as it is."""
+    rules: dict[Edge, EdgeRule] = {}
+    turned = 0
+    for nodes in loop.classes:
+        for i in (0, 1) if is_product(nodes[0]) else ():
+            shape = replay.graph[nodes[0].operands[1 - i]].shape
+            if len(shape) == 2 and shape[0] == shape[1] > 1:
+                turned += 1
+                for node in nodes:
+                    x = replay.values[node.operands[1 - i]].T
+                    rules[node.id, i] = plain(replay.rule((node.id, i), operands={1 - i: x}))
+    if turned > 1:
         title = ".T is forgotten in every product with a square matrix"
-        yield Slip(title, 0.75, untransposed, "not transposed")
+        yield Slip(title, 0.75, rules, "not transposed")
 
 
 def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Slip]:

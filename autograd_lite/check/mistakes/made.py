@@ -75,7 +75,7 @@ class Made:
         instead, part = self.both
         if instead is None:
             return False
-        if target.hand.shape != target.right.shape or instead.shape != part.shape:
+        if not target.fits or instead.shape != part.shape:
             return self.key == target.id
         if 0 < largest_in(instead) < VANISHES * largest_in(part):
             return False  # That it is left out is simpler.
@@ -89,7 +89,7 @@ class Made:
     def comes_to_nothing(self, target: Target) -> bool:
         """Return whether nothing of the wrong cotangent is left in a gradient."""
         instead = self.both[0]
-        if target.hand.shape != target.right.shape or not np.any(instead):
+        if not target.fits or not np.any(instead):
             return False
         terms = [instead * moved for _, moved in self.goals(target)]
         return all(abs(x.sum()) <= VANISHES * np.abs(x).sum() for x in terms)
@@ -126,7 +126,7 @@ class Made:
         instead, part = self.both
         if instead is None or instead.shape != part.shape:
             return None
-        if target.hand.shape != target.right.shape:
+        if not target.fits:
             return None
         found = []
         for goal, moved in self.goals(target):
@@ -154,7 +154,7 @@ class Made:
     def goals(self, target: Target) -> Iterator[tuple[float, Any]]:
         """Yield what is missing along each direction, and how the node moves along it."""
         if self.key not in target.goals:
-            goals, fits = [], target.hand.shape == target.right.shape
+            goals, fits = [], target.fits
             fits = fits and target.id in self.replay.order  # Not if all samples are one.
             for u, moved in self.replay.tangents(target.id) if fits else ():
                 goal = float(np.sum(u * (target.hand - target.right)))
@@ -241,7 +241,7 @@ class Together(AnotherPass):
         """Return False if they certainly do not give a gradient by hand, from two numbers of it."""
         if len(self.made) == 1:
             return self.made[0].may_give(target)
-        if target.hand.shape != target.right.shape:
+        if not target.fits:
             return True
         gaps, size = np.zeros(2), np.zeros(2)
         for one in self.made:

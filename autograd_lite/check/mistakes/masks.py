@@ -253,7 +253,7 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
     the running sum of what the entries contribute, along two directions, tells the threshold.
     """
     replay = case.replay
-    if target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     if distinct(target.hand) < FEWEST_NUMBERS and target.hand.size < FEWEST_ENTRIES:
         return  # Of few numbers, chance gives too many: each is some sum over the entries.

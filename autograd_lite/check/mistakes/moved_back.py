@@ -77,7 +77,7 @@ def part_of_a_sum(case: Case, target: Target) -> Iterator[Candidate]:
     A gradient is linear in each slice. So running sums along two directions tell the run.
     """
     replay = case.replay
-    if target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     directions = list(replay.tangents(target.id))
     goals = np.array([np.sum(u * (target.hand - target.right)) for u, _ in directions])

@@ -292,7 +292,7 @@ def _changes(
 @more(wrong_axis)
 def wrong_sums(case: Case, target: Target) -> Iterator[Candidate]:
     """Sum what comes back to a tensor that was broadcast over another axis, or not at all."""
-    if target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     for step in steps(case, target, once=True):
         x, shape = step.operand, step.node.shape

@@ -279,7 +279,7 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
 def factors_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
     """Solve for the factors of two terms: that of the other, as ``1 - c`` for ``c``, or known."""
     replay, gap = case.replay, np.zeros(())
-    if target.hand.shape == target.right.shape:
+    if target.fits:
         gap = target.hand - target.right
     if gap.size < 4 or not np.isfinite(gap).all():
         return
@@ -320,7 +320,7 @@ MOST_TOGETHER = 5
 def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
     """Find a multiple of the tensor itself, or of its signs, that is there besides."""
     replay = case.replay
-    if target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     x, besides = np.asarray(replay.values[target.id], float), target.hand - target.right
     yield from _of_another(case, target, x)

@@ -37,6 +37,11 @@ class Target:
     id: str = ""
     goals: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def fits(self) -> bool:
+        """Whether by hand has the right shape."""
+        return self.hand.shape == self.right.shape
+
 
 @dataclass(frozen=True, eq=False)
 class Case:

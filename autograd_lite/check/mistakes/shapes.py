@@ -50,7 +50,7 @@ def transposed(case: Case, target: Target) -> Iterator[Candidate]:
         title = "transposed" if plain else f"{words} are exchanged"
         title = f"{title}: by hand = autodiff.{'T' if plain else _undone(order)}"
         yield Candidate(title, 0.5 if plain else 0.6, correct=_turned(order))
-    for moved in _read(target.right) if target.hand.shape == target.right.shape else ():
+    for moved in _read(target.right) if target.fits else ():
         title = "read in another order: reshape in place of transpose"
         yield Candidate(title, 0.9, predict=always(moved), kind="rearranged")
 
@@ -208,7 +208,7 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         replay, position = step.replay, step.edge[1]
         data, g = replay.values[other.id], replay.gradients[step.node.id]
-        if target.hand.shape != target.right.shape or data.ndim != 2 or g.ndim not in (1, 2):
+        if not target.fits or data.ndim != 2 or g.ndim not in (1, 2):
             continue
         # W may be used elsewhere too, and what comes back from there is right.
         wanted = target.hand - (target.right - step.rule(g))

@@ -54,7 +54,7 @@ KEPT = {
 def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
     """Put windows back at other places, or compute a kernel's gradient from others."""
     replay = case.replay
-    if target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     for w in all_windows(replay):
         if recurrent(replay).issuperset([w.key, *(node.id for node in w.nodes)]):
