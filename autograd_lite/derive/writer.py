@@ -24,6 +24,7 @@ from autograd_lite.derive.lines import (
     Line,
     Names,
     finish,
+    is_view,
     replaced,
     spelled,
     symbol_for,
@@ -172,7 +173,8 @@ class Writer:
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
         """Return a number, or the name of an argument."""
-        if node.parameters.get("made") or (node.kind == "constant" and np.ndim(node.value) == 0):
+        number = node.kind == "constant" or (node.kind == "input" and node.name is None)
+        if node.parameters.get("made") or (number and np.ndim(node.value) == 0):
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
         if node.name is None and node.kind == "constant":
@@ -329,8 +331,12 @@ class Writer:
     def _delta_line(self, g: Expression, node: Node) -> Expression:
         """Give the gradient of a value on the way a line, unless it is short enough."""
         factor, rest = simplify.split(g)
-        if factor != 1.0 and rest.operation is ops.broadcast_to:
-            return simplify.scaled(factor, self._delta_line(rest, node))
+        if rest.operation is ops.broadcast_to:
+            (inner,) = rest.operands
+            if is_view(inner):
+                return g
+            line = self._delta_line(simplify.scaled(factor, inner), node)
+            return as_expression(ops.broadcast_to(line, **rest.parameters))
         if g.name is not None or g.is_number or (factor == -1.0 and rest.name is not None):
             return g
         subjects = [self.draft_of[x.id] for x in self._stages(node) if x.id in self.draft_of]
@@ -344,9 +350,6 @@ class Writer:
         fixed = (node.primitive is ops.matmul or has_name) and g.operation is not ops.assign
         if not fixed and rest.name is not None:
             return g  # 2 * v1 needs no other name.
-        if g.operation is ops.broadcast_to and not has_name:
-            inner = self._delta_line(g.operands[0], node)
-            return as_expression(ops.broadcast_to(inner, **g.parameters))
         symbol = symbol_for(g)
         of = node if g.shape == node.shape else None
         self.drafts.append(Draft(symbol, g, True, called, fixed, of=of))

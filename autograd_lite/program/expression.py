@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import numpy_api, ops
-from autograd_lite.core.notation import Choice, Form, Notation, call
+from autograd_lite.core.notation import POWER, Choice, Form, Notation, call
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.numpy_api.methods import ArrayMethods
@@ -47,6 +47,14 @@ COMPARISONS: dict[Callable[..., Any], Notation] = {
     )
 }
 """Comparisons, which only a derivation writes down; as mathematics, they are Iverson's brackets."""
+
+
+INVERTED = Notation(
+    python=Form("~{a:tight}", POWER),
+    latex=Form(r"\neg {a:tight}", POWER),
+    text=Form("¬{a:tight}", POWER),
+)
+"""The opposite of a mask."""
 
 
 class Name(str):
@@ -460,4 +468,6 @@ def notation_of(expression: Expression) -> tuple[Notation | Choice, dict[str, An
     assert operation is not None
     if operation in COMPARISONS:
         return COMPARISONS[operation], {}, ["a", "b"]
+    if operation is np.invert:
+        return INVERTED, {}, ["a"]
     return call(f"np.{operation.__name__}"), {}, ["a", "b"][: len(expression.operands)]
