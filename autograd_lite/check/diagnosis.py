@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -398,14 +399,15 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     if replay is None:
         yield progress.case, ""
         return
-    for of_all in batched.batched(replay):
-        if _gives_the_same(of_all, replay, target):
-            yield replace(progress.case, replay=of_all), ""
+    at_once = [x for x in batched.batched(replay) if _gives_the_same(x, replay, target)]
+    for one in at_once:
+        yield replace(progress.case, replay=one), ""
     yield progress.case, ""
     if replay.has_shifts:
         yield replace(progress.case, replay=Replay(replay.graph, shifts=True)), ""
-    for ties in ("first", "all") if replay.has_ties else ():
-        yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
+    for ties, one in itertools.product(("first", "all"), (*at_once, replay)):
+        if one.has_ties:
+            yield replace(progress.case, replay=Replay(one.graph, ties=ties)), ""
     for merged in picks.picked(replay):
         if _gives_the_same(merged, replay, target):  # That of the scores themselves is another.
             yield replace(progress.case, replay=merged), ""
