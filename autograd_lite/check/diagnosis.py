@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -284,7 +283,8 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     two, far = _with_a_factor(progress, tried)
     for pairs in (False, True):
         for case, against, _, besides in tried:
-            if time.thread_time() < progress.deadline:
+            of_term = against.hand is not target.hand  # A pair may be that of another term.
+            if time.thread_time() < progress.deadline and not (pairs and of_term):
                 forms = any_form.any_form(case, against, progress.deadline, pairs=pairs)
                 fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
                 alone = _alone(fitting, target, progress)
@@ -399,15 +399,19 @@ def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
     if replay is None:
         yield progress.case, ""
         return
-    at_once = [x for x in batched.batched(replay) if _gives_the_same(x, replay, target)]
-    for one in at_once:
-        yield replace(progress.case, replay=one), ""
+
+    def tied(one: Replay) -> Iterator[tuple[Case, str]]:
+        for ties in ("first", "all") if one.has_ties else ():
+            yield replace(progress.case, replay=Replay(one.graph, ties=ties)), ""
+
+    for of_all in batched.batched(replay):
+        if _gives_the_same(of_all, replay, target):
+            yield replace(progress.case, replay=of_all), ""
+            yield from tied(of_all)
     yield progress.case, ""
     if replay.has_shifts:
         yield replace(progress.case, replay=Replay(replay.graph, shifts=True)), ""
-    for ties, one in itertools.product(("first", "all"), (*at_once, replay)):
-        if one.has_ties:
-            yield replace(progress.case, replay=Replay(one.graph, ties=ties)), ""
+    yield from tied(replay)
     for merged in picks.picked(replay):
         if _gives_the_same(merged, replay, target):  # That of the scores themselves is another.
             yield replace(progress.case, replay=merged), ""

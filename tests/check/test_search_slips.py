@@ -291,8 +291,11 @@ def test_a_leaky_relu_goes_by_another_tensor():
     h = np.tanh(X[:, :1]) + np.maximum(z, 0.2 * z)
     z.name, h.name = "z", "h"
     slope = np.where(h.numpy() > 0, 1, 0.2)
-    title = title_of(np.sum((h @ V) ** 2), w=X.T @ (2 * h.numpy() @ V @ V.T * slope))
+    dh = 2 * h.numpy() @ V @ V.T
+    title = title_of(np.sum((h @ V) ** 2), w=X.T @ (dh * slope))
     assert title.startswith("np.maximum(z, 0.2 * z) goes by h > 0 on the way back")
+    title = title_of(np.sum((h @ V) ** 2), w=X.T @ (dh * np.where(dh > 0, 1, 0.2)))
+    assert title.startswith("np.maximum(z, 0.2 * z) goes by the sign of what arrives there")
 
 
 def test_another_tensor_is_divided():

@@ -249,7 +249,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             behind = target.id is None or target.id in case.replay.behind(node.id)
             if n > 1 and within(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
-                cost = 0.95 if n == 2 and not _has_a_two(case) else 1.2
+                cost = 0.95 if n == 2 and not _has_a_two(case) else 1.15
                 yield "summed, not averaged", text, cost, (node.id,)
     ambiguous = any(case.batch in node.shape[1:] for node in graph or ())
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"

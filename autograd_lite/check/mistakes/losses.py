@@ -102,10 +102,16 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
     if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
         return
     there = ((x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name)
-    weights, k = next(
-        ((f"{x.name} is", k) for x, w in there
+    most = float(np.max(d.c))
+    rows = np.shape(d.c)[-1] == 1 < d.p.shape[-1]
+    counts = rows and np.isin(np.round(d.c / (most or 1.0), 9), (0, 1)).all()
+    says = "the weights are missing from {}, and only at {}"
+    if counts:
+        says = "{} is there in the rows, too, that do not count in the loss"
+    says, k = next(
+        ((f"{x.name} is missing from {{}}, and only at {{}}", k) for x, w in there
          if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
-        ("the weights are", 0.0),
+        (says, most if counts else 0.0),
     )  # fmt: skip
     for text, other, term in ((d.p_text, d.y_text, d.p), (d.y_text, d.p_text, -d.y)):
         sides = (along(x, d.axis) for x in (term, d.c * term))
@@ -114,7 +120,7 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
         if factor is not None and abs(factor) > 1e-9:
             besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
             yield Candidate(
-                f"{weights} missing from {text}, and only at {other}{besides}",
+                f"{says.format(text, other)}{besides}",
                 1.1,
                 predict=made.times(factor),
             )

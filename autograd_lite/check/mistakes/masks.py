@@ -114,6 +114,7 @@ def _of_two(step: Step) -> Iterator[Candidate]:
     if one.shape != two.shape or not one.shape or any(e not in replay.parts for e in edges):
         return
     wins = np.greater if step.primitive is ops.maximum else np.less
+    g = replay.gradients[step.node.id]
     first, second = wins(one, two), wins(two, one)
     names = [text_of(replay.graph, replay.graph[x]) for x in step.node.operands]
     for title, masks in (
@@ -122,6 +123,7 @@ def _of_two(step: Step) -> Iterator[Candidate]:
         (f"{names[0]} gets all of the gradient of {{}}", (np.ones_like(one), 0 * two)),
         (f"{names[1]} gets all of the gradient of {{}}", (0 * one, np.ones_like(two))),
         ("both operands of {} get all of its gradient", (np.ones_like(one), np.ones_like(two))),
+        ("{} goes by the sign of what arrives there, on the way back", (wins(g, 0), ~wins(g, 0))),
         *_without_factors(step, wins),
     ):
         rules = {edge: times(mask) for edge, mask in zip(edges, masks, strict=True)}

@@ -305,14 +305,16 @@ def _row_by_row(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
     replay, tables = picked[0].replay, [step.node.parameters["index"] for step in picked]
     if not all(isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.ndim for x in tables):
         return
-    n, to = len(tables[0]), text_of(replay.graph, replay.graph[key])
-    if n > MOST_ROWS or any(len(x) != n for x in tables):
+    n, to = min(map(len, tables)), text_of(replay.graph, replay.graph[key])
+    if not 0 < n <= MOST_ROWS or any(len(x) % n for x in tables):
         return
 
     def events(order: Sequence[Step]) -> Iterator[Event]:
         for row, step in itertools.product(range(n), order):
-            index = step.node.parameters["index"][row]
-            yield index, replay.gradients[step.node.id][row], step
+            index, g = step.node.parameters["index"], replay.gradients[step.node.id]
+            each = len(index) // n  # More than one in a loop inside that of the rows.
+            for k in range(row * each, (row + 1) * each):
+                yield index[k], g[k], step
 
     for one, index in zip(picked, tables, strict=True):
         if index.ndim > 1:

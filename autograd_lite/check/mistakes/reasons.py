@@ -132,11 +132,11 @@ def numbers(case: Case) -> dict[float, bool]:
     for node in case.replay.graph:
         if node.kind == "constant" and not np.ndim(node.value):
             number = abs(float(np.real(node.value)))
-            if number not in (0.0, 1.0, 2.0, 0.5) and np.isfinite(number):
-                users = case.replay.graph.consumers(node)
-                found[number] = any(
-                    x.primitive is ops.divide and x.operands[1] == node.id for x in users
-                )
+            users = case.replay.graph.consumers(node)
+            divides = any(x.primitive is ops.divide and x.operands[1] == node.id for x in users)
+            usual = (0.0, 1.0, 2.0) if divides else (0.0, 1.0, 2.0, 0.5)
+            if number not in usual and np.isfinite(number):
+                found[number] = divides
     return found
 
 
@@ -248,6 +248,7 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
         yield f"a factor 2 too many{or_a_half(case)}{divisor}", 0.1
     if case.lr is not None and case.lr != 1 and within(a, case.lr):
         yield f"the learning rate {case.lr:g} is in it already", 0.1
+    whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
     sizes = lengths(case)
     known, replay = numbers(case), case.replay
     if key is not None and replay is not None:
@@ -261,10 +262,10 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
             yield f"not {once}" if divides else f"{once} once too often", 0.2
         elif within(a, 1 / k):
             yield f"{once} once too often" if divides else f"not {once}", 0.2
-        elif within(a, k * k):
-            yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
+        elif divides and within(a, k * k):
+            yield f"multiplied by {k:g}, where it is to be divided by it", 0.15
         elif within(a, 1 / (k * k)):
-            yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
+            yield f"divided by {k:g}, where it is to be multiplied by it", 0.3
         slope = k in SLOPES and any(x.primitive in GATES for x in _users(case, k))  # Not an eps.
         for another in SLOPES if slope else ():
             if within(a, another / k) and not within(another, k) and not within(another, k * k):
@@ -280,7 +281,6 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
                 yield f"divided by {n} where {k:g} belongs", 0.35
             elif within(a, n / k) and n not in (k, k / 2):
                 yield f"divided by {k:g} where {n} belongs", 0.4
-        whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
         for added, times in ((f"{k:g}", k), (f"2 * {k:g}", 2 * k)):
             if not divides and within(a, 1 + times):
                 yield f"1 + {added}: {added} times the same is added, as by a regulariser", 0.4
@@ -347,6 +347,8 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
                 yield f"n = {n} stands where n - 1 = {n - 1} belongs", corrected
         elif key is not None and within(a, n + 1):
             yield f"added {n} times more: for each of the {n}", 0.6
+        elif 2 < n in means and not whole and within(n / a, round(n / a)):
+            yield f"divided by {round(n / a)} where {n} belongs", 0.6
         elif within(a, np.sqrt(n)) or within(a, 1 / np.sqrt(n)):
             yield f"the square root of {n} is {'missing' if a > 1 else 'there too often'}", 0.4
     for n in counts:
