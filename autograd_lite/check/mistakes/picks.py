@@ -25,7 +25,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.repeated import loops, recurrent
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.graph import Node
 from autograd_lite.graph.nodes import Nodes
@@ -37,18 +37,24 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
     picking: dict[str, list[Step]] = {}
     for step in steps(case, target):
         if step.primitive is ops.getitem and step.node.value.size:
-            yield Candidate(
-                f"where {step.name} picks an entry several times, only the last gradient counts: = "
-                f"in place of +=",
-                0.8,
-                predict=step.wrong(_assigned(step)),
-            )
             count = np.asarray(step.rule(np.ones(step.node.shape)))
+            last, mean = _assigned(step), scaled(step.rule, np.maximum(count, 1), divide=True)
+            g = step.replay.gradients[step.node.id]
+            says = (
+                "what comes back, the same each time, counts once"
+                if same(np.asarray(last(g)), np.asarray(mean(g)))
+                else "only the last gradient counts: = in place of +="
+            )
+            yield Candidate(
+                f"where {step.name} picks an entry several times, {says}",
+                0.8,
+                predict=step.wrong(last),
+            )
             yield Candidate(
                 f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
                 f"often an entry was picked",
                 0.9 if np.ptp(count[count > 0]) else 1.6,  # Else that is a factor.
-                predict=step.wrong(scaled(step.rule, np.maximum(count, 1), divide=True)),
+                predict=step.wrong(mean),
             )
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
@@ -155,6 +161,13 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
     if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
         rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
         others.append(("row after row, without the index", 1.15, rows + 0 * index))
+        for d in (d for d in range(index.ndim) if np.ptp(index, axis=d).any()):
+            yield Candidate(
+                f"the gradient at the first of {step.name} along axis {d} is used for all of them",
+                1.15,
+                predict=step.wrong(partial(_of_the_first, step.rule, d)),
+                kind="another index",
+            )
         if index.ndim > 1:
             first = np.repeat(index[:, :1], index.shape[1], axis=1)
             others.append(("where the first of its row was picked", 1.15, first))
@@ -177,6 +190,10 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
                 predict=step.wrong(_added_at(step, other)),
                 kind="another index",
             )
+
+
+def _of_the_first(rule: Rule, axis: int, g: Array) -> Any:
+    return rule(np.repeat(np.take(g, [0], axis), g.shape[axis], axis))
 
 
 def _of_rows(index: Array, shape: tuple[int, ...]) -> Array | None:
