@@ -6,7 +6,7 @@ import difflib
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -92,35 +92,23 @@ def _parameters(graph: Graph) -> list[Node]:
 def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     """Pair gradients with tensors by name, that of the tensor (``W``) or of the gradient (``dW``).
 
-    In ``locals()``, tensors and data themselves and whatever else there is are ignored: where ``W``
-    is itself, gradients are called as ``dW`` is.
+    In ``locals()``, tensors and data themselves and whatever else there is are ignored.
     """
     names = {node.name for node in graph if node.name}
-    words = {key for key in gradients if isinstance(key, str)}
-    others = words - names - {node.id for node in graph}
+    known = names | {node.id for node in graph}
+    others = {key for key in gradients if isinstance(key, str)} - known
     spelled = {stem for key in others if not is_delta(key) for stem in stems(key)} & names
-    variables = words - others
-    if not spelled or not any(_is_itself(graph, x, gradients[x], True) for x in variables):
-        variables &= spelled
-    left = gradients.keys() - others - variables
-    plain = {key for key in left if not _is_itself(graph, key, gradients[key], False)}
+    plain = _of_themselves(graph, gradients, gradients.keys() - others, spelled)
     found: list[tuple[Any, Any]] = []
     strange: list[str] = []
-    for key, value in gradients.items():
+    for key, gradient in gradients.items():
         stem = next((stem for stem in stems(key) if stem in names), "") if key in others else ""
-        its = gradients.get(stem)
         if key in plain:
-            found.append((key, value))
+            found.append((key, gradient))
         elif key in others and not stem:
             strange.append(key)
-        elif stem and (node := _meant(graph, stem, its)) is not None:
-            if is_delta(key):
-                node = of_delta(graph, node, as_array(value, key), plain | spelled)
-                found.append(((node, node.name or key), value))
-            elif its is None:
-                found.append((stem, value))
-            elif step := _of_a_step(graph, node, stem, as_array(value, key)):
-                found.append((step, value))
+        elif stem and (of := _of_name(graph, key, stem, gradients, plain | spelled)) is not None:
+            found.append((of, gradient))
     if len(found) + len(strange) == len(gradients):  # Else it is a namespace.
         for key in strange:
             node = _held(graph, key)
@@ -129,6 +117,36 @@ def _by_name(graph: Graph, gradients: Mapping[Any, Any]) -> list[tuple[Any, Any]
             node = node or graph.find(key)
             found.append(((node, node.name or key), gradients[key]))
     return found
+
+
+def _of_themselves(
+    graph: Graph, gradients: Mapping[Any, Any], keys: set[Any], spelled: set[str]
+) -> set[Any]:
+    """Return the keys that name a tensor whose gradient they have.
+
+    Where a ``W`` is the tensor itself, gradients are called as ``dW`` is.
+    """
+    variables = {key for key in keys if isinstance(key, str)}
+    if not spelled or not any(_is_itself(graph, x, gradients[x], True) for x in variables):
+        variables &= spelled
+    return {key for key in keys - variables if not _is_itself(graph, key, gradients[key], False)}
+
+
+def _of_name(
+    graph: Graph, key: str, stem: str, gradients: Mapping[Any, Any], given: Collection[Any]
+) -> Any:
+    """Return the tensor whose gradient is called `key`, after the variable `stem`; None if none.
+
+    With each node comes what it is called; `given` are those with a gradient by their own name.
+    """
+    its, hand = gradients.get(stem), gradients[key]
+    node = _meant(graph, stem, its)
+    if node is None:
+        return None
+    if is_delta(key):
+        node = of_delta(graph, node, as_array(hand, key), given)
+        return node, node.name or key
+    return stem if its is None else _of_a_step(graph, node, stem, as_array(hand, key))
 
 
 def _held(graph: Graph, key: str) -> Node | None:

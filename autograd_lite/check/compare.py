@@ -16,10 +16,10 @@ from autograd_lite.check.compare_function import compare_function
 from autograd_lite.check.diagnosis import diagnose
 from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.gradients import gradients_of
-from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
 from autograd_lite.check.mistakes.repeated import loops, unfolded
 from autograd_lite.check.mistakes.replay import Replay, in_double, merged
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
 from autograd_lite.check.report import (
@@ -285,7 +285,7 @@ def _not_finite(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Ro
                 for edge, part in replay.parts.items()
                 if not np.isfinite(part).all() and target.id in replay.behind(edge[0])
             ),
-            graph[target.id or ""],
+            graph[target.id],
         )
         what = "nan" if np.isnan(row.autodiff).any() else "infinite"
         verdict = UNDECIDED
@@ -367,7 +367,7 @@ def _named(row: Row, found: Diagnosis | None) -> Row:
 
 def _in_double(replay: Replay, target: Target) -> Target:
     """Return a target with the right gradient in float64, if there it has another type."""
-    right, short = replay.gradients.get(target.id or ""), target.right.dtype
+    right, short = replay.gradients.get(target.id), target.right.dtype
     if right is None or right.dtype == short or right.shape != target.right.shape:
         return target
     return dataclasses.replace(target, right=right, hand=target.hand.astype(short))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,16 +22,13 @@ from autograd_lite.check.finding import (
     evidence,
     partly,
 )
-from autograd_lite.check.kinks import other_passes
 from autograd_lite.check.mistakes import (
     any_form,
-    batched,
     factors,
     loop_order,
     loops,
     losses,
     masks,
-    messages,
     moved_back,
     norms,
     other_functions,
@@ -45,8 +42,8 @@ from autograd_lite.check.mistakes import (
     window_slips,
     wrong_derivatives,
 )
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, Made, distinct, largest_in
 from autograd_lite.check.mistakes.entries import where_not_finite, wrong_entries, zero_entries
+from autograd_lite.check.mistakes.made import AnotherPass, Made, distinct, largest_in
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -59,7 +56,7 @@ from autograd_lite.check.mistakes.registry import (
     stretched,
 )
 from autograd_lite.check.mistakes.replay import Replay
-from autograd_lite.check.mistakes.terms import term_text, terms_alone
+from autograd_lite.check.passes import Progress, cases
 from autograd_lite.check.two_mistakes import two_together, with_a_factor
 
 REGISTERED = (
@@ -70,7 +67,6 @@ REGISTERED = (
     softmax,
     loops,
     loop_order,
-    messages,
     norms,
     other_functions,
     other_operands,
@@ -134,21 +130,6 @@ FEW = 3
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
 
 
-@dataclass
-class _Progress:
-    """What has been found on the way from the loss backwards."""
-
-    case: Case
-    failing: Sequence[Target]
-    agreeing: Sequence[Target]
-    found: dict[Target, Diagnosis] = field(default_factory=dict)
-    made: list[tuple[Target, Candidate]] = field(default_factory=list)
-    upstream: dict[str, Array] = field(default_factory=dict)
-    wrong: list[Target] = field(default_factory=list)
-    cut_short: set[str] = field(default_factory=set)
-    deadline: float = np.inf
-
-
 def diagnose(
     failing: Sequence[Target], case: Case, agreeing: Sequence[Target] = ()
 ) -> dict[Target, Diagnosis]:
@@ -166,15 +147,14 @@ def diagnose(
     dict of Target to Diagnosis
         For every failing target, from the loss backwards.
     """
-    replay = case.replay
-    if replay is not None and len(replay.graph) > MOST_UNROLLED:
-        case = replace(case, replay=None)
-    order = replay.order if replay is not None else {}
+    order = case.replay.order
+    if len(order) > MOST_UNROLLED:
+        case = Case(lr=case.lr, batch=case.batch)
 
     def from_the_end(target: Target) -> float:
-        return -order.get(target.id or "", 0)
+        return -order.get(target.id, 0)
 
-    progress = _Progress(case, sorted(failing, key=from_the_end), agreeing)
+    progress = Progress(case, sorted(failing, key=from_the_end), agreeing)
     end = time.thread_time() + BUDGET
     right = {target.id for target in agreeing}
 
@@ -189,25 +169,21 @@ def diagnose(
             found = NOTHING
             with at_its_own_risk():
                 found = _one(progress, target)
-            first = not progress.wrong and len(failing) > 1 and replay is not None
+            first = not progress.wrong and len(failing) > 1 and target.id in order
             progress.found[target] = replace(found, first=first)
             progress.wrong.append(target)
-        if case.replay is not None and target.id and case.replay.graph[target.id].primitive:
+        if target.id in case.replay.order and not _is_leaf(case, target):
             progress.upstream[target.id] = target.hand
     _withdraw_what_others_contradict(progress)
     return progress.found
 
 
-def _withdraw_what_others_contradict(progress: _Progress) -> None:
+def _withdraw_what_others_contradict(progress: Progress) -> None:
     """Take back a mistake that would have shown in another gradient, which nothing explains.
 
     Chance may have given its numbers, unless it explains two gradients.
     """
-    unexplained = [
-        t
-        for t, found in progress.found.items()
-        if not found.explained and t.hand.shape == t.right.shape
-    ]
+    unexplained = [t for t, found in progress.found.items() if not found.explained and t.fits]
     for target, candidate in progress.made:
         made = candidate.predict
         if not isinstance(made, Made | AnotherPass):
@@ -221,14 +197,11 @@ def _withdraw_what_others_contradict(progress: _Progress) -> None:
 
 
 def _is_leaf(case: Case, target: Target) -> bool:
-    return (
-        case.replay is not None
-        and target.id is not None
-        and case.replay.graph[target.id].primitive is None
-    )
+    known = target.id in case.replay.order
+    return known and case.replay.graph[target.id].primitive is None
 
 
-def _one(progress: _Progress, target: Target) -> Diagnosis:
+def _one(progress: Progress, target: Target) -> Diagnosis:
     """Name the mistake in one gradient."""
     follows = _follows(progress, target)
     if follows is not None:
@@ -250,7 +223,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
     now = time.thread_time()
     late = now + FOR_WHAT_IS_KNOWN * (progress.deadline - now)
     kept = None
-    for case, besides, against in _cases(progress, target):
+    for case, besides, against in cases(progress, target):
         if tried and time.thread_time() > late:
             progress.cut_short.add(target.name)
             break
@@ -264,7 +237,7 @@ def _one(progress: _Progress, target: Target) -> Diagnosis:
                 proposed = proposed or candidates
         if kept and not (fitting and _is_nearer(fitting[0], kept[0][0])):
             break
-        shifted = case is progress.case and case.replay is not None and case.replay.has_shifts
+        shifted = case is progress.case and case.replay.has_shifts
         if fitting and shifted and fitting[0].cost > CLEAR:
             kept = fitting, (target, against), besides  # By the path through the maximum, too?
         elif fitting:
@@ -341,7 +314,7 @@ def _there(made: Any, wrong: Array, target: Target) -> Array | None:
     return None if g is None else np.where(wrong, g, target.hand)
 
 
-def _with_a_factor(progress: _Progress, tried: Sequence[Tried]) -> tuple[Diagnosis | None, float]:
+def _with_a_factor(progress: Progress, tried: Sequence[Tried]) -> tuple[Diagnosis | None, float]:
     for case, against, proposed, besides in reversed(tried):
         two, far = with_a_factor(case, against, proposed, progress.deadline)
         if two is not None:
@@ -349,11 +322,9 @@ def _with_a_factor(progress: _Progress, tried: Sequence[Tried]) -> tuple[Diagnos
     return None, np.inf
 
 
-def _would_settle(progress: _Progress, target: Target) -> str | None:
+def _would_settle(progress: Progress, target: Target) -> str | None:
     """Name the inner tensor halfway to the loss whose gradient by hand is not known."""
     replay = progress.case.replay
-    if replay is None or target.id is None:
-        return None
     known = {t.id for t in (*progress.failing, *progress.agreeing)}
     inner = [
         node
@@ -365,113 +336,20 @@ def _would_settle(progress: _Progress, target: Target) -> str | None:
     return inner[len(inner) // 2].name if inner else None
 
 
-def _cases(progress: _Progress, target: Target) -> Iterator[tuple[Case, str, Target]]:
-    """Yield the pass as it should be, those with what is wrong above, and those of single terms.
-
-    With each comes where it differs, in words, and what a gradient is to be in it.
-    """
-    for case, besides in _passes(progress, target):
-        yield case, besides and f"besides {besides}, ", _relative(case, target)
-    yield from _terms_alone(progress.case, target)
-
-
-def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target]]:
-    """Yield the pass of each term of the loss, as if the others were right."""
-    replay = case.replay
-    if replay is None or target.hand.shape != target.right.shape:
-        return
-    ends = {x: y for x, y in terms_alone(replay).items() if target.id in replay.behind(x.id)}
-    if len(ends) < 2:
-        return
-    alone = list(ends.values())
-    parts = [one.gradients.get(target.id or "", np.zeros(())) for one in alone]
-    if not same(sum(parts[1:], parts[0]), target.right):
-        return  # They depend on one another.
-    for end, one, part in zip(ends, alone, parts, strict=True):
-        if part.shape == target.right.shape and part.any():
-            hand = target.hand - (target.right - part)
-            of_term = replace(target, hand=hand, right=part)
-            yield replace(case, replay=one), f"in the term {term_text(one, end)}: ", of_term
-
-
-def _passes(progress: _Progress, target: Target) -> Iterator[tuple[Case, str]]:
-    replay = progress.case.replay
-    if replay is None:
-        yield progress.case, ""
-        return
-
-    def tied(one: Replay) -> Iterator[tuple[Case, str]]:
-        for ties in ("first", "all") if one.has_ties else ():
-            yield replace(progress.case, replay=Replay(one.graph, ties=ties)), ""
-
-    for of_all in batched.batched(replay):
-        if _gives_the_same(of_all, replay, target):
-            yield replace(progress.case, replay=of_all), ""
-            yield from tied(of_all)
-    yield progress.case, ""
-    if replay.has_shifts:
-        yield replace(progress.case, replay=Replay(replay.graph, shifts=True)), ""
-    yield from tied(replay)
-    for merged in picks.picked(replay):
-        if _gives_the_same(merged, replay, target):  # That of the scores themselves is another.
-            yield replace(progress.case, replay=merged), ""
-    for beside in other_passes(replay.graph):  # Right at a kink, with a mistake elsewhere.
-        yield replace(progress.case, replay=beside), ""
-    if any(t.id in progress.upstream for t in progress.wrong):
-        changed = Replay(replay.graph, replay.values, _fitting_shapes(progress, replay))
-        if target.id in changed.gradients:
-            yield (
-                replace(progress.case, replay=changed),
-                f"what follows from {progress.wrong[-1].name}",
-            )
-    for other, candidate in progress.made:
-        made = candidate.predict
-        if (
-            isinstance(made, Made)
-            and made.replay is replay
-            and target.id in replay.behind(made.key)
-        ):
-            instead, part = made.both
-            if target.id != made.key and np.shape(instead) == np.shape(part):
-                there = {made.key: replay.gradients[made.key] + instead - part}
-                changed = Replay(replay.graph, replay.values, there)
-                yield replace(progress.case, replay=changed), f"the mistake in {other.name}"
-
-
-def _gives_the_same(one: Replay, other: Replay, target: Target) -> bool:
-    a, b = (x.gradients.get(target.id or "") for x in (one, other))
-    return a is not None and b is not None and same(a, b)
-
-
-def _fitting_shapes(progress: _Progress, replay: Replay) -> dict[str, Array]:
-    fitted = {
-        key: stretched(g, np.shape(replay.values[key])) for key, g in progress.upstream.items()
-    }
-    return {key: g for key, g in fitted.items() if g is not None}
-
-
-def _relative(case: Case, target: Target) -> Target:
-    """Return a target against what its gradient should be in a pass."""
-    if case.replay is None or target.id is None:
-        return target
-    g = case.replay.gradients.get(target.id)
-    return target if g is None or g.shape != target.right.shape else replace(target, right=g)
-
-
-def _follows(progress: _Progress, target: Target) -> Diagnosis | None:
+def _follows(progress: Progress, target: Target) -> Diagnosis | None:
     """Return whether the rest of the pass turns the wrong gradients above into this one."""
     replay = progress.case.replay
     above = [t for t in progress.wrong if t.id in progress.upstream]
-    if replay is None or not above or target.id is None:
+    if not above:
         return None
-    given = _fitting_shapes(progress, replay)
+    given = progress.given()
     for ties in ("shared", "first", "all") if replay.has_ties else ("shared",):
         made = Replay(replay.graph, replay.values, given, ties=ties).gradients.get(target.id)
         if made is not None and _same_also_where_not_finite(made, target.hand):
             break
     else:
         return None
-    through = [t for t in above if target.id in replay.behind(t.id or "")]
+    through = [t for t in above if target.id in replay.behind(t.id)]
     name = (through or above)[-1].name
     return Diagnosis(
         FOLLOWS,
@@ -489,7 +367,7 @@ def _same_also_where_not_finite(a: Array, b: Array) -> bool:
     return np.array_equal(a[~finite], b[~finite], equal_nan=True) and same(a[finite], b[finite])
 
 
-def _seen_before(case: Case, target: Target, progress: _Progress) -> list[Candidate]:
+def _seen_before(case: Case, target: Target, progress: Progress) -> list[Candidate]:
     """Return the mistakes that fit, of those kinds alone that other gradients have."""
     kinds = {candidate.kind for _, candidate in progress.made}
     if not kinds:
@@ -502,16 +380,17 @@ def _seen_before(case: Case, target: Target, progress: _Progress) -> list[Candid
 def _proposed(
     case: Case,
     target: Target,
-    progress: _Progress,
+    progress: Progress,
     entries: Sequence[Mistake] = (),
     *,
     far_fetched: bool = False,
 ) -> list[Candidate]:
     """Return every way in which a gradient may have come about, the likeliest first."""
     proposed: list[Candidate] = []
-    large = case.replay is not None and len(case.replay.graph) > MOST_NODES
+    large = len(case.replay.graph) > MOST_NODES
+    alone = target.id not in case.replay.order
     for entry in entries or sorted(MISTAKES.values(), key=_turn):
-        if large and not _is_of_whole_arrays(entry):
+        if (large and not _is_of_whole_arrays(entry)) or (alone and not _is_cheap(entry)):
             continue
         late = time.thread_time() > progress.deadline
         if late and (far_fetched or not _is_cheap(entry)):
@@ -546,11 +425,11 @@ def _is_cheap(entry: Mistake) -> bool:
 
 
 def _fitting(
-    case: Case, target: Target, progress: _Progress, proposed: Sequence[Candidate]
+    case: Case, target: Target, progress: Progress, proposed: Sequence[Candidate]
 ) -> list[Candidate]:
     """Return every mistake that accounts for a gradient, the likeliest first."""
     others = [t for t in progress.failing if t not in progress.found and t.id != target.id]
-    if case is not progress.case and not (case.replay is not None and case.replay.shifts):
+    if case is not progress.case and not case.replay.shifts:
         others = []
     fitting: dict[tuple[str, str], Candidate] = {}
     worst = np.inf
@@ -570,7 +449,7 @@ def _fitting(
             cost = candidate.cost + AGAINST * contradicted + MORE_AGAINST * odd
             made = candidate.predict  # That it is left out is simpler.
             cost += AGAINST * (isinstance(made, Made) and made.comes_to_nothing(target))
-            if target.hand.shape != target.right.shape:
+            if not target.fits:
                 also = 0  # The shape itself says where it is.
             candidate.rank = (contradicted, -also, cost)
             title = candidate.title.split(";")[0].split(" in the gradient of")[0]
@@ -580,38 +459,38 @@ def _fitting(
     return sorted(fitting.values(), key=lambda candidate: candidate.rank)
 
 
-def _contradicted(candidate: Candidate, progress: _Progress) -> bool:
+def _contradicted(candidate: Candidate, progress: Progress) -> bool:
     """Return whether a mistake would have changed a gradient that is right."""
     made = candidate.predict
     return isinstance(made, Made | AnotherPass) and any(map(made.changes, progress.agreeing))
 
 
-def _is_right_elsewhere(candidate: Candidate, case: Case, progress: _Progress) -> bool:
+def _is_right_elsewhere(candidate: Candidate, case: Case, progress: Progress) -> bool:
     """Return whether a right gradient has come through what a factor is said to be of."""
     replay = case.replay
-    if not candidate.at or replay is None:
+    if not candidate.at:
         return False
     size = max(largest_in(t.right) for t in (*progress.failing, *progress.agreeing))
     right = {t.id for t in progress.agreeing if largest_in(t.right) > NOTHING_LEFT * size}
     return all(not right.isdisjoint(replay.behind(key)) for key in candidate.at)
 
 
-def _promises_more(candidate: Candidate, target: Target, progress: _Progress) -> bool:
+def _promises_more(candidate: Candidate, target: Target, progress: Progress) -> bool:
     """Return whether a form gives other numbers of a gradient than there are: it fits by chance."""
     made = candidate.predict
     for t in (*progress.failing, *progress.agreeing):
         explained = t in progress.found and progress.found[t].explained
         if t.id == target.id or explained or not isinstance(made, Made) or not made.changes(t):
             continue
-        if not _is_leaf(progress.case, target) and t.id in made.replay.behind(target.id or ""):
+        if not _is_leaf(progress.case, target) and t.id in made.replay.behind(target.id):
             continue  # It comes from the gradient that is given for the target.
-        g, there = made.replay.gradients.get(t.id or ""), made(t)
+        g, there = made.replay.gradients.get(t.id), made(t)
         if g is None or there is None or not same(t.right + (there - g), t.hand):
             return True
     return False
 
 
-def _alone(fitting: list[Candidate], target: Target, progress: _Progress) -> list[Candidate]:
+def _alone(fitting: list[Candidate], target: Target, progress: Progress) -> list[Candidate]:
     """Return the forms that may be those of one leaf alone, whose gradient is computed apart."""
     if not _is_leaf(progress.case, target):
         return []
@@ -633,7 +512,7 @@ NEAREST = 1.8
 
 
 def _diagnosis(
-    fitting: list[Candidate], progress: _Progress, targets: tuple[Target, Target], besides: str
+    fitting: list[Candidate], progress: Progress, targets: tuple[Target, Target], besides: str
 ) -> Diagnosis:
     """Report the likeliest of the mistakes that fit, and the others as alternatives.
 

@@ -50,19 +50,17 @@ def by_numbers_alone(
     rows, failing = [], {}
     for target in targets:
         scale = float(np.abs(target.right).max(initial=0.0))
-        agree = target.hand.shape == target.right.shape and np.allclose(
-            target.hand, target.right, rtol=1e-6, atol=1e-8 * scale
-        )
+        agree = target.fits and np.allclose(target.hand, target.right, rtol=1e-6, atol=1e-8 * scale)
         if not agree:
             # Differences have half the digits of what they come from: so has float32.
             failing[target] = dataclasses.replace(target, right=target.right.astype(np.float32))
-        shapes = target.hand.shape == target.right.shape
+        shapes = target.fits
         verdict = AGREE if agree else HAND if shapes else SHAPE
         if verdict == HAND and not strict and _only_at_kinks(f, target, names, plain):
             verdict = KINK
             failing.pop(target)
         rows.append(Row(target.name, target.hand, target.right, target.right, verdict, ""))
-    found = diagnose(list(failing.values()), Case(None, None, batch))
+    found = diagnose(list(failing.values()), Case(batch=batch))
     rows = [
         dataclasses.replace(
             row, diagnosis=found.get(failing[target]) if target in failing else None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.check.finding import Diagnosis, entries
-from autograd_lite.check.mistakes.backward_steps import Made
+from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import MISTAKES, Candidate, Case, Target, same
 
@@ -66,7 +66,7 @@ def two_together(
 
     Two numbers of each, along random directions, tell which pairs are worth a test.
     """
-    if target.hand.shape != target.right.shape or np.count_nonzero(target.hand) < FEWEST_FOR_TWO:
+    if not target.fits or np.count_nonzero(target.hand) < FEWEST_FOR_TWO:
         return None
     each: list[tuple[Candidate, Made]] = []
     moves: list[Any] = []

@@ -72,7 +72,7 @@ def _judged_in_double(graph: Graph, rows: list[Row], targets: list[Target]) -> l
     double = Replay(in_double(graph)).gradients
     found = []
     for row, target, short in zip(rows, targets, asked, strict=True):
-        wide = double.get(target.id or "")
+        wide = double.get(target.id)
         if short and wide is not None and row.numerical is not None:
             seen, size = ~np.isnan(row.numerical), largest(wide)
             rtol, atol, loose = TOLERANCES[np.finfo(row.autodiff.dtype).bits]
@@ -95,7 +95,7 @@ def _judged_in_double(graph: Graph, rows: list[Row], targets: list[Target]) -> l
 def _right_for_their_dtype(graph: Graph, rows: list[Row], targets: list[Target]) -> list[Row]:
     """Let pass what agrees to the digits that it was computed with, and what follows from that."""
     short = {
-        target.id or "": kind
+        target.id: kind
         for row, target in zip(rows, targets, strict=True)
         if by_hand_is_wrong(row) and (kind := shorter_dtype(target)) is not None
     }
@@ -106,8 +106,8 @@ def _right_for_their_dtype(graph: Graph, rows: list[Row], targets: list[Target])
     made = Replay(graph, given=inner).gradients if inner else {}
     found = []
     for row, target in zip(rows, targets, strict=True):
-        kind = short.get(target.id or "")
-        follows = target.id in made and same(np.asarray(made[target.id or ""]), target.hand)
+        kind = short.get(target.id)
+        follows = target.id in made and same(np.asarray(made[target.id]), target.hand)
         if by_hand_is_wrong(row) and kind is None and not follows:
             # Computed from such numbers, it has no more digits than they have.
             some = next(iter(short.values()))
@@ -140,7 +140,7 @@ def _right_for_symmetric(graph: Graph, rows: list[Row], targets: list[Target]) -
 
 def _reads_one_triangle(graph: Graph, target: Target) -> bool:
     """Return whether a matrix is symmetric, and all that uses it reads one triangle."""
-    node = graph[target.id or ""]
+    node = graph[target.id]
     users = [user.primitive for user in graph.consumers(node)]
     reads_one = bool(users) and all(user in READ_ONE_TRIANGLE for user in users)
     return reads_one and same(np.asarray(node.value), _turned(node.value))
@@ -174,7 +174,7 @@ def _right_by_another_side(graph: Graph, rows: list[Row], targets: list[Target])
         found = [
             dataclasses.replace(row, verdict=KINK, diagnosis=None)
             if by_hand_is_wrong(row)
-            and (g := made.get(target.id or "")) is not None
+            and (g := made.get(target.id)) is not None
             and same(row.by_hand.astype(row.autodiff.dtype), g)
             else row
             for row, target in zip(found, targets, strict=True)
@@ -265,13 +265,13 @@ def _right_to_their_digits(graph: Graph, rows: list[Row], targets: list[Target])
 
     Such a row does not pass, since digits that were not given may differ; it is not called wrong.
     """
-    given = {t.id or "": d for row, t in zip(rows, targets, strict=True)
+    given = {t.id: d for row, t in zip(rows, targets, strict=True)
              if by_hand_is_wrong(row) and (d := _decimals(t))}  # fmt: skip
     rounded = {t.id: t.hand for t in targets if t.id in given and graph[t.id].primitive is not None}
     made = Replay(graph, given=rounded).gradients if rounded else {}
     found = []
     for row, target in zip(rows, targets, strict=True):
-        key, remark = target.id or "", ""
+        key, remark = target.id, ""
         if key in given:
             remark = f", {given[key]} decimals: give all of them to be certain"
         elif by_hand_is_wrong(row) and key in made and same(np.asarray(made[key]), target.hand):

@@ -20,7 +20,7 @@ from autograd_lite.check.alignment import Aligned, as_array, is_delta, stems
 from autograd_lite.check.compare import Options, compare_graph
 from autograd_lite.check.finding import FOLLOWS
 from autograd_lite.check.gradients import of_delta
-from autograd_lite.check.mistakes.backward_steps import text_of
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.report import ROUNDED, SHAPE, Comparison
 from autograd_lite.derive import Derivation, derive

@@ -116,11 +116,8 @@ def kalman():
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        ("E[t] / S[t]\n", "0.5 * E[t] / S[t]\n", "the factor 2 of the square is missing"),
-        ("dK * P[t] / S[t] ** 2", "dK * P[t] / S[t]", "once, not twice"),
         ("0.5 * E[t] ** 2", "0.5 * E[t]", "is used in place of"),
         ("da + dmp * m[t]", "da - de * m[t]", "nothing comes back to a from"),
-        ("2 * a * dP", "2 * dP", "the factor a is missing in the derivative of a ** 2"),
         ("dP * a * a", "dP * a", "a is used in place of a ** 2"),
         ("dmp * a, dP * a * a", "0, 0", "nothing comes back from the step after"),
     ],
@@ -181,30 +178,6 @@ def test_a_mask_reversed_before_a_maximum_with_ties_has_its_name():
     assert "reversed" in str(al.compare(loss, {"k": hand})["k"].diagnosis)
 
 
-def bag():
-    """Return the loss of averaged words, the words, and what arrives at their averages."""
-    words, w = tensor("words", 5, 3, 4), tensor("w", 4, 2)
-    target = rng.normal(size=(5, 2))
-    mean = np.mean(words, axis=1)
-    out = mean @ w
-    d = out.numpy() - target
-    return 0.5 * np.sum((out - target) ** 2), words.numpy(), d, d @ w.numpy().T / 3
-
-
-def test_one_word_for_the_average_of_several_has_its_name():
-    loss, words, d, _ = bag()
-    found = str(al.compare(loss, {"w": words[:, 0].T @ d})["w"].diagnosis)
-    assert "the first of words along axis 1 is used in place of" in found
-
-
-def test_a_gradient_that_reaches_one_word_alone_has_its_name():
-    loss, words, _, share = bag()
-    hand = np.zeros_like(words)
-    hand[:, -1] = share
-    found = str(al.compare(loss, {"words": hand})["words"].diagnosis)
-    assert "only the last of words along axis 1 gets its share" in found
-
-
 def test_labels_are_not_pasted_into_a_sentence():
     w, x, y = tensor("w", 4, 3), rng.normal(size=(6, 4)), np.array([0, 1, 2, 2, 1, 0])
     p = al.sigmoid(x @ w)
@@ -251,7 +224,6 @@ def test_each_of_two_terms_with_a_written_out_softmax_has_its_own_difference(har
         ("P[t]", "is not subtracted from"),
         ("P[t] - 1", "1 is subtracted from every entry"),
         ("P[t] - ONE[LABELS[t - 1]]", "is that of the step before"),
-        ("P[t] - ONE[INPUTS[t]]", "the input of the step stands in place of"),
     ],
 )
 def test_the_targets_of_a_loop_over_columns(wrong, said):

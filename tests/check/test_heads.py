@@ -1,7 +1,6 @@
 """Slips at each of two heads, and at every step of a loop what one step has computed."""
 
 import numpy as np
-import pytest
 
 import autograd_lite as al
 from tests.check.test_search_masks import title_of
@@ -38,33 +37,6 @@ def by_hand(softmax, which=lambda h: h):
         ds = eval(softmax, {"np": np, "att": att, "datt": datt})
         dq[:, s], dk[:, s] = ds @ k[:, s], ds.T @ q[:, s]
     return {"Wq": X.T @ dq, "Wk": X.T @ dk, "Wv": X.T @ dv}
-
-
-def first_title(formulas):
-    rows = [row.diagnosis.title for row in al.compare(heads(), formulas) if row.diagnosis]
-    return next(title for title in rows if not title.startswith("the same"))
-
-
-@pytest.mark.parametrize(
-    ("softmax", "says"),
-    [
-        ("att * datt", "softmax at att_t is not att_t: it has terms"),
-        ("att * (1 - att) * datt", "the derivative of the softmax at att_t is not att_t * (1 -"),
-        ("datt", "the derivative of the softmax at att_t is left out"),
-        (RIGHT.replace("np.sum", "np.mean"), "at att_t has a mean in its place"),
-        (RIGHT.replace("datt -", "datt +"), "is added, in place of taken away"),
-    ],
-)
-def test_what_is_wrong_at_both_heads_is_one_mistake(softmax, says):
-    title = first_title(by_hand(softmax))
-    assert title.startswith("at every step, ")
-    assert says in title
-
-
-@pytest.mark.parametrize(("h", "word"), [(0, "first"), (-1, "last")])
-def test_one_head_is_used_for_all(h, word):
-    title = first_title(by_hand(RIGHT, lambda _: h))
-    assert title == f"at every step, att_t is that of the {word} step"
 
 
 def test_two_heads_are_right():

@@ -84,37 +84,6 @@ def gated(x, w):
     return i * f * o, (x, w, i, f, o)
 
 
-def gated_back(dy, cache, order=(0, 1, 2)):
-    x, w, i, f, o = cache
-    cosine = np.cos((x @ w)[:, 6:])
-    parts = [dy * f * o * (1 - i**2), dy * i * o * f * (1 - f), dy * i * f * cosine]
-    da = np.hstack([parts[k] for k in order])
-    return da @ w.T, x.T @ da
-
-
-def test_gates_in_another_order_are_told_once():
-    inputs = [rng.normal(size=(4, 2)), rng.normal(size=(2, 9))]
-    assert al.check_layer(gated, gated_back, inputs)
-    rows = al.check_layer(gated, lambda dy, cache: gated_back(dy, cache, (0, 2, 1)), inputs)
-    titles = {row.diagnosis.title.split(" in ")[0] for row in rows}
-    assert "what comes back to a[:, 3:6] and to a[:, 6:] is exchanged" in titles
-    assert "the same mistake as" in titles
-
-
-def test_every_other_slice_is_taken_for_a_half():
-    def turned(x):
-        c, s = np.cos(np.arange(3.0)), np.sin(np.arange(3.0))
-        a, b = x[:, :3], x[:, 3:]
-        return np.concatenate([a * c - b * s, a * s + b * c], axis=1), (c, s)
-
-    def back(dy, cache):
-        (c, s), a, b = cache, dy[:, 0::2], dy[:, 1::2]
-        return np.concatenate([a * c + b * s, b * c - a * s], axis=1)
-
-    title = al.check_layer(turned, back, [rng.normal(size=(4, 6))])["x"].diagnosis.title
-    assert title.endswith("along axis 1 are taken as every other slice, [0::2] and [1::2]")
-
-
 PICKED = np.array([[0, 2, 2], [1, 0, 4]])
 
 

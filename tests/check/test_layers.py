@@ -291,7 +291,6 @@ def bidirectional(x, w, u, v, r):
         ("late", "u", "forwards[t] is used in place of forwards[t - 1]"),
         ("cut", "u", "nothing comes back to forwards[t - 1]"),
         ("turned", "r", ".T is forgotten: r is used"),
-        ("swapped", "", "exchanged"),
     ],
 )
 def test_the_two_loops_of_a_bidirectional_network_are_told_apart(slip, name, says):

@@ -329,17 +329,6 @@ def test_a_tensor_inside_an_operand_is_named(wrong, title):
     assert titles_of(np.sum(np.sin(out)), {"v": operand.T @ np.cos(out.numpy())})["v"] == title
 
 
-def test_another_part_of_what_was_joined_is_named():
-    x, _, z = recorded(columns=3)
-    h, v = np.tanh(z), al.Tensor(RNG.normal(size=6), True, name="v")
-    z.name, h.name = "z", "h"
-    both = np.concatenate([x, h], axis=1)
-    both.name = "both"
-    out = both @ v
-    wrong = np.concatenate([x, z.numpy()], axis=1).T @ np.cos(out.numpy())
-    assert titles_of(np.sum(np.sin(out)), {"v": wrong})["v"] == "z is used in place of h in both"
-
-
 def test_what_follows_from_a_wrong_gradient_by_another_choice_among_ties():
     x = np.array([[-1.0, -2.0, 3.0], [-1.0, -0.5, -2.0]])
     w = al.Tensor(np.ones((2, 1)), requires_grad=True, name="w")
@@ -350,31 +339,6 @@ def test_what_follows_from_a_wrong_gradient_by_another_choice_among_ties():
     d = np.array([1.0, 4.0])  # That of the second should be 2.
     titles = titles_of(np.sum(top * [1.0, 2.0]), {"top": d, "h": first * d[:, None]})
     assert titles["h"] == "follows from top"
-
-
-def test_what_was_put_side_by_side_is_taken_apart_elsewhere():
-    p, q = (al.Tensor(RNG.normal(size=(4, 2)), True, name=n) for n in "pq")
-    x = np.concatenate([p, q], axis=1)
-    x.name = "x"
-    d = np.cos(x.numpy())
-    assert titles_of(np.sum(np.sin(x)) + np.sum(p**2), {"q": d[:, :2]})["q"] == (
-        "what comes back to q from x is the part of p"
-    )
-
-
-@pytest.mark.parametrize(
-    ("there", "title"),
-    [
-        (slice(None), "all of w stands in place of w[1:], forwards too"),
-        (slice(3), "the first 3 along axis 0 of w stands in place of w[1:], forwards too"),
-    ],
-)
-def test_another_slice_is_named(there, title):
-    x, w = RNG.normal(size=(9, 4)), al.Tensor(RNG.normal(size=4), requires_grad=True, name="w")
-    loss = np.sum(np.sin(x @ w)) + 0.3 * np.sum(w[1:] ** 2)
-    hand = x.T @ np.cos(x @ w.data)
-    hand[there] += 0.6 * w.data[there]
-    assert titles_of(loss, {"w": hand})["w"] == title
 
 
 def test_a_loop_that_picks_by_arrays_is_searched():

@@ -72,9 +72,8 @@ def test_another_threshold_is_told_with_what_it_may_be(kind, times):
         assert title.startswith(f"{name} is compared with ")
         assert ("2 * 0.7, or a number from" in title) == (kind != "mask")  # There it is unknown.
     else:
-        assert "compared with 0" in title or "left out" in title or "goes back" in title or (
-            "zero everywhere" in title
-        )  # fmt: skip
+        says = ("compared with 0", "left out", "zero everywhere", "np.sign(e) is given")
+        assert any(words in title for words in says), title
 
 
 def test_a_sign_in_a_short_type_is_a_sign():
@@ -152,11 +151,8 @@ def test_of_a_mean_all_entries_of_a_window_count(title, share):
     g = 2 * pool.numpy()[..., None] / share
     sent = WINDOWS[title](g, h.numpy()) * (1 - h.numpy() ** 2)
     said = title_of(np.sum(pool**2), w=(sent * x).sum(axis=0))
-    if share == 3 and "first" in title:
-        assert said == "only the first of h along axis -1 gets its share of the gradient of pool"
-    else:
-        assert said.startswith(f"{title} in h gets the gradient of pool")
-        assert said.endswith("divided by 3") == (share == 3)
+    assert said.startswith(f"{title} in h gets the gradient of pool")
+    assert said.endswith("divided by 3") == (share == 3)
 
 
 def test_two_axes_of_one_length_are_exchanged_in_a_kernel_or_on_the_way():
@@ -177,23 +173,6 @@ def test_two_axes_of_one_length_are_exchanged_in_a_kernel_or_on_the_way():
     )
 
 
-@pytest.mark.parametrize(
-    ("factor", "says"),
-    [(-1.0, "have their signs flipped"), (0.1, "divided by 10 once too often")],
-)
-def test_both_regularisers_have_one_mistake(factor, says):
-    rng = np.random.default_rng(4)
-    x, y = rng.normal(size=(10, 4)), rng.normal(size=10)
-    w = al.Tensor(rng.normal(size=4), requires_grad=True, name="w")
-    loss = np.mean((x @ w - y) ** 2) + 0.2 * np.sum(np.abs(w)) + 0.05 * np.sum(w**2)
-    data = 2 * x.T @ (x @ w.numpy() - y) / 10
-    both = 0.2 * np.sign(w.numpy()) + 0.1 * w.numpy()
-    title = title_of(loss, w=data + factor * both)
-    assert "np.abs(w)" in title
-    assert "w ** 2" in title
-    assert says in title
-
-
 def test_a_weight_that_is_passed_back_with_its_regulariser_is_a_factor():
     rng = np.random.default_rng(5)
     x = rng.normal(size=(6, 3))
@@ -206,32 +185,6 @@ def test_a_weight_that_is_passed_back_with_its_regulariser_is_a_factor():
     assert "1 + 2 * 0.2" in title
 
 
-def test_a_mask_is_forgotten_forwards_too():
-    rng = np.random.default_rng(6)
-    x, mask = rng.normal(size=(4, 3)), np.tri(4, 5, 1, dtype=bool)
-    w = al.Tensor(rng.normal(size=(3, 5)), requires_grad=True, name="w")
-    scores = x @ w
-    scores.name = "scores"
-    weights = rng.normal(size=(4, 5))
-    loss = np.mean(np.sum(al.softmax(np.where(mask, scores, -1e9), axis=1) * weights, axis=1) ** 2)
-    e = np.exp(scores.numpy())
-    p = e / e.sum(axis=1, keepdims=True)
-    g = (p * weights).sum(axis=1, keepdims=True) * weights / 2
-    title = title_of(loss, w=x.T @ (p * (g - (p * g).sum(axis=1, keepdims=True))))
-    assert title.endswith("mask is left out: scores is taken everywhere, forwards too")
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_the_derivative_of_the_hinge_is_told_in_a_logistic_loss(sign):
-    rng = np.random.default_rng(7)
-    x, y = rng.normal(size=(40, 3)), np.where(rng.normal(size=40) > 0, sign, -sign)
-    w = al.Tensor(rng.normal(size=3), requires_grad=True, name="w")
-    m = y * (x @ w)
-    dm = -1.0 * (m.numpy() < 1) / 40
-    title = title_of(np.mean(np.log(1 + np.exp(-m))), w=x.T @ (dm * y))
-    assert title.startswith("the derivative of the hinge, 1 where")
-
-
 def test_the_value_of_a_loss_of_two_branches_for_its_derivative():
     rng = np.random.default_rng(8)
     x, d = rng.normal(size=(9, 3)), 0.7
@@ -242,40 +195,6 @@ def test_the_value_of_a_loss_of_two_branches_for_its_derivative():
     each.name = "each"
     title = title_of(np.mean(each), w=x.T @ each.numpy() / 9)
     assert title == "each stands in place of the derivative of each by e"
-
-
-CLIPPED = {
-    "the condition of s is reversed": lambda r, c, a: a * (r * a > c * a),
-    "the condition of s is taken without the factor a": lambda r, c, a: a * (r <= c),
-    "the derivative of the clip": lambda r, c, a: a,
-    "the factor a is missing": lambda r, c, a: 1.0 * (r * a <= c * a),
-}
-
-
-@pytest.mark.parametrize("whole", [False, True])
-@pytest.mark.parametrize("said", CLIPPED)
-def test_a_slip_with_the_smaller_of_two_has_its_name(said, whole):
-    a = np.where(np.arange(12) % 3, 1.0, -1.0) * np.random.default_rng(2).uniform(0.5, 2, size=12)
-
-    def loss(z, a, eps):
-        r = np.exp(z)
-        s = np.minimum(r * a, np.clip(r, 1 - eps, 1 + eps) * a)
-        return -np.sum(s)
-
-    def by_hand(z, a, eps):
-        r = np.exp(z)
-        return {"z": -CLIPPED[said](r, np.clip(r, 1 - eps, 1 + eps), a) * r}
-
-    z = np.random.default_rng(3).normal(size=12)
-    if whole:
-        result = al.compare(loss, by_hand, {"z": z, "a": a, "eps": 0.2})
-    else:
-        tensor = al.Tensor(z, requires_grad=True, name="z")
-        r = np.exp(tensor)
-        s = np.minimum(r * a, np.clip(r, 0.8, 1.2) * a)
-        s.name = "s"
-        result = al.compare(-np.sum(s), by_hand(z, a, 0.2))
-    assert said in str(result["z"].diagnosis)
 
 
 def test_labels_may_be_the_other_way_round():

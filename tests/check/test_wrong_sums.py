@@ -45,19 +45,6 @@ dw = X.T @ (da * (1 - a**2))
 """
 
 
-def over_time(w):
-    h = np.tanh(X[:, :, None] * w)
-    return np.sum(h.max(axis=1) ** 3)
-
-
-OVER_TIME = """
-h = np.tanh(X[:, :, None] * w)
-mask = h == h.max(axis=1, keepdims=True)
-dh = mask * 3 * h.max(axis=1, keepdims=True) ** 2
-dw = (dh * (1 - h**2) * X[:, :, None]).sum(axis=0)
-"""
-
-
 def swish(w):
     z = X @ w
     return np.sum((z * al.sigmoid(1.7 * z) @ HEAD - Y) ** 2)
@@ -78,14 +65,10 @@ dw = X.T @ (da * (s(1.7 * z) + 1.7 * z * s(1.7 * z) * (1 - s(1.7 * z))))
         (length, LENGTH, "(du * q, axis=1", "(du * q, axis=None", "is summed over all axes"),
         (layer_norm, LAYER_NORM, "(dn * c, axis=1", "(dn * c, axis=0", "is averaged over axis 0"),
         (layer_norm, LAYER_NORM, "(dc, axis=1", "(dc, axis=0", "is averaged over axis 0"),
-        (over_time, OVER_TIME, "h == h.max(axis=1", "h == h.max(axis=2",
-         "along axis 2 get the gradient"),
-        (over_time, OVER_TIME, "h == h.max(axis=1", "h == h.max(axis=(1, 2)",
-         "along axis 1, 2 get the gradient"),
-        (swish, SWISH, "(s(1.7 * z) + 1.7 * z * s(1.7 * z) * (1 - s(1.7 * z)))",
-         "(s(z) + 1.7 * z * s(z) * (1 - s(z)))", "stands in place of 1.7 * (X @ w) in"),
-        (swish, SWISH, "(s(1.7 * z) + 1.7 * z * s(1.7 * z) * (1 - s(1.7 * z)))",
-         "(s(z) + z * s(z) * (1 - s(z)))", "))), throughout"),
+
+
+
+
         (swish, SWISH, "1 / (1 + np.exp(-x))", "1 / (1 + np.exp(-x / 1.7))",
          "1.7 is left out of 1.7 * (X @ w) forwards, and not in its derivative"),
     ],

@@ -16,32 +16,17 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    FEWEST_BITS,
-    Made,
-    Step,
-    always,
-    compositions,
-    distinct,
-    grouped,
-    replaced,
-    slack,
-    steps,
-    text_of,
-)
-from autograd_lite.check.mistakes.factors import factor_of
+from autograd_lite.check.mistakes.backward_steps import FEWEST_BITS, Step, compositions, steps
 from autograd_lite.check.mistakes.forms import (
     MOST_ENTRIES,
-    Share,
     Table,
     arriving,
-    others,
     pairs_of,
     prediction_minus_target,
-    shares,
     table_of,
     value_of,
 )
+from autograd_lite.check.mistakes.made import Made, distinct, replaced, slack
 from autograd_lite.check.mistakes.norms import Norm, norms
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
@@ -52,11 +37,11 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     digits,
-    mistake,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.rule_factors import factors
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.check.mistakes.written_out import functions_of_several
 from autograd_lite.check.mistakes.wrong_derivatives import LINEAR
 from autograd_lite.core.backward import unbroadcast
@@ -100,7 +85,7 @@ def any_form(
     With `pairs`, those of two tensors.
     """
     replay, enough = case.replay, FEWEST if digits(target.hand) < 1e-8 else FEWEST_SHORT
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     if not np.isfinite(target.hand).all() or _told(target.hand) < enough:
         return
@@ -128,8 +113,7 @@ def any_form(
 
 def _steps(case: Case, target: Target) -> Iterator[Place]:
     """Yield the operands of products, and the derivatives that are multiplied entry by entry."""
-    replay = case.replay
-    functions = functions_of_several(replay) if replay is not None else []
+    functions = functions_of_several(case.replay)
     inside = {z for _, y, between in functions if y.name for z in between if z is not y}
     for step in itertools.chain(compositions(case, target), steps(case, target, once=True)):
         to = text_of(step.replay.graph, step.operand)
@@ -167,7 +151,7 @@ def _operand(step: Step, other: Node, on: str) -> Place:
 
     def made(form: Any) -> Made:
         rule = replay.rule(step.edge, operands={1 - i: form})
-        return Made(replay, step.operand.id, lambda: replay.sent(step.edge, g, rule), always(part))
+        return Made(replay, step.operand.id, lambda: replay.sent(step.edge, g, rule), part)
 
     part = replay.parts[step.edge]
     name = text_of(replay.graph, other)
@@ -202,7 +186,7 @@ def _slope(
 
     def made(form: Any) -> Made:
         sent = unbroadcast(np.asarray(g * form), step.operand.shape)
-        return Made(replay, step.operand.id, always(sent), always(part))
+        return Made(replay, step.operand.id, sent, part)
 
     return Place(
         step.operand.id, part, shape, lambda moved: np.broadcast_to(g * moved, shape), made,
@@ -219,8 +203,8 @@ def _numerator(step: Step, on: str) -> Place:
     return Place(
         step.operand.id, part, x.shape, lambda moved: unbroadcast(below * moved, x.shape),
         lambda form: Made(
-            replay, step.operand.id, always(unbroadcast(below * form, step.operand.shape)),
-            always(part),
+            replay, step.operand.id, unbroadcast(below * form, step.operand.shape),
+            part,
         ),
         lambda form: f"{form} is used in place of {name} {on}", 0.3, x.id,
     )  # fmt: skip
@@ -239,7 +223,7 @@ def _function(replay: Replay, x: Node, y: Node, g: Array, part: Array) -> Place:
     what = f"the derivative of {grouped(text_of(replay.graph, y))} by {text_of(replay.graph, x)}"
     return Place(
         x.id, part, x.shape, lambda moved: g * moved,
-        lambda form: Made(replay, x.id, always(g * form), always(part)),
+        lambda form: Made(replay, x.id, g * form, part),
         lambda form: f"{what} is left out" if form == "1" else f"{form} stands in place of {what}",
         0.0 if y.name else 0.45, x.id if y.name else "", (lambda: value_of(replay, y),),
     )  # fmt: skip
@@ -273,7 +257,7 @@ def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:
 
         def made(form: Any, step: Step = step, rule: Any = rule, part: Any = part) -> Made:
             sent = partial(step.replay.sent, step.edge, form, rule)
-            return Made(step.replay, step.operand.id, sent, always(part))
+            return Made(step.replay, step.operand.id, sent, part)
 
         says = f"is given for the gradient at {step.name}, in what comes back to "
         says += text_of(replay.graph, step.operand)
@@ -297,7 +281,7 @@ def _of_norm(replay: Replay, norm: Norm) -> Iterator[Place]:
 
     def place(part: Array, weigh: Any, sent: Any, says: Callable[[str], str]) -> Place:
         def made(form: Any) -> Made:
-            return Made(replay, norm.into, always(sent(form)), always(part))
+            return Made(replay, norm.into, sent(form), part)
 
         return Place(norm.into, part, g.shape, weigh, made, says, 0.1, norm.out)
 
@@ -318,7 +302,7 @@ def _of_norm(replay: Replay, norm: Norm) -> Iterator[Place]:
 def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Place:
     return Place(
         node.id, g, g.shape, lambda moved: moved,
-        lambda form: replaced(replay, node.id, always(form), only_used=True),
+        lambda form: replaced(replay, node.id, form, only_used=True),
         lambda form: f"{form} is given for the gradient at {at}", far, _minus(replay, node).id,
         (lambda: prediction_minus_target(replay, node.id, g.shape),),
         arrives=True,
@@ -338,7 +322,7 @@ def _times_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Plac
 
     return Place(
         node.id, g, g.shape, lambda moved: g * moved,
-        lambda form: replaced(replay, node.id, always(g * form)), text, 0.2 + far, "",
+        lambda form: replaced(replay, node.id, g * form), text, 0.2 + far, "",
     )  # fmt: skip
 
 
@@ -351,7 +335,7 @@ def _found(
     """
     if not table.texts:
         return
-    goals = list(Made(place.made(0.0).replay, place.key, always(0.0), always(0.0)).goals(target))
+    goals = list(Made(place.made(0.0).replay, place.key, 0.0, 0.0).goals(target))
     if len(goals) < 2:
         return
     wanted, along, size = [], [], []
@@ -420,40 +404,3 @@ def _rounded(factor: float) -> float:
 
 def _times(factor: float) -> str:
     return "" if factor == 1 else "-" if factor == -1 else f"{shown(factor)} * "
-
-
-# ------------------------------------------------------------------------ shares
-
-
-@mistake("another share", "Of a sum, each part gets its share of the gradient: w / np.sum(w).")
-def another_share(case: Case, target: Target) -> Iterator[Candidate]:
-    """Put a prior, the largest part, or shares along another axis in place of shares of a sum."""
-    replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
-        return
-    if factor_of(target.hand, target.right) is not None:
-        return  # One number for all entries is a factor, and nothing else.
-    for share in shares(replay):
-        for place in _arriving(replay, target):
-            if place.arrives and place.shape == share.value.shape:
-                there = _in_place_of(replay, place, share)
-                for candidate in _found(case, target, there, others(replay, share)):
-                    if candidate.weak:
-                        continue
-                    candidate.cost -= 1.0  # As far-fetched as another tensor.
-                    candidate.kind = ""
-                    yield candidate
-
-
-def _in_place_of(replay: Replay, place: Place, share: Share) -> Place:
-    g = place.part
-
-    def says(form: str) -> str:
-        at = text_of(replay.graph, replay.graph[place.key])
-        return f"in the gradient at {at}, {form} stands in place of {share.text}"
-
-    return Place(
-        place.key, g, g.shape, lambda moved: g * moved / share.value,
-        lambda form: replaced(replay, place.key, always(g * form / share.value)), says,
-        place.cost, share.key,
-    )  # fmt: skip

@@ -1,28 +1,23 @@
-"""What the searches inside a backward pass share: its steps, their names, and a pass made wrong."""
+"""What the searches inside a backward pass share: its steps, and what may be sent along them."""
 
 from __future__ import annotations
 
 import itertools
-import re
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import Array, Case, Target, digits, same
+from autograd_lite.check.mistakes.made import Made, wrong
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.check.mistakes.written_out import written_out
-from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Graph, Node
-from autograd_lite.ops import writing
-from autograd_lite.ops.writing import Written
 
 MOST_VALUES = 60
 """How many tensors are tried as the missing factor, or as the wrong operand, of one step."""
@@ -63,6 +58,12 @@ class Step:
             return wrong(self.replay, {self.edge: rule})
         g = self.replay.gradients[self.node.id]
         return Made(self.replay, self.operand.id, lambda: rule(g), lambda: self.rule(g))
+
+    def candidate(
+        self, title: str, cost: float, rule: Rule | None = None, kind: str = "", weak: bool = False
+    ) -> Candidate:
+        """Return the mistake that it has another rule; without one, it sends back what arrives."""
+        return Candidate(title, cost, predict=self.wrong(rule or as_it_is), kind=kind, weak=weak)
 
     @property
     def name(self) -> str:
@@ -123,6 +124,9 @@ class Step:
 
     def at(self, x: Any) -> Rule:
         """Return the rule of an activation as it is at another input."""
+        return lambda g: self._at(x)(g)  # Where it is not defined, it fails when it is asked.
+
+    def _at(self, x: Any) -> Rule:
         if self.mask is not None:
             return self.replay.rule(self.edge, operands={self.mask: np.asarray(x) > 0})
         if self.others:
@@ -130,6 +134,10 @@ class Step:
         operands = [self.replay.values[key] for key in self.node.operands]
         operands[self.edge[1]] = x
         return self.ruled(x, self.primitive.forward(*operands, **self.node.parameters))
+
+    def using(self, value: Any) -> Rule:
+        """Return the rule of a product with another value of its other operand."""
+        return self.replay.rule(self.edge, operands={1 - self.edge[1]: value})
 
     def given(self, y: Any) -> Rule:
         """Return the rule of an activation with another output, in a formula that has one."""
@@ -142,8 +150,6 @@ def steps(case: Case, target: Target, *, once: bool = False) -> Iterator[Step]:
     With `once`, those inside a recurrence are left out.
     """
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     inside = recurrent(replay) if once else ()
     for edge in reversed(replay.edges()):
         if edge[0] in inside:
@@ -170,8 +176,6 @@ def activations(case: Case, target: Target) -> Iterator[Step]:
 def compositions(case: Case, target: Target) -> Iterator[Step]:
     """Yield the activations that are written out as several operations, as one step each."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for x in written_out(replay):
         if target.id in replay.behind(x.operand.id):
             yield Step(replay, x.edge, x.node, x.operand, x.primitive, x.others)
@@ -232,251 +236,6 @@ def tells(step: Step, rule: Rule) -> bool:
     return bool(gx.any()) and not any(np.array_equal(gx, known) for known in (g, step.rule(g)))
 
 
-class AnotherPass:
-    """What gradients are after a backward pass that differs in several places."""
-
-    def __init__(self, predict: Callable[[Target], Any]) -> None:
-        self._predict = predict
-
-    def __call__(self, target: Target) -> Any:
-        """Return the wrong gradient."""
-        return self._predict(target)
-
-    def changes(self, target: Target) -> bool:
-        """Return whether it makes another gradient of one that is right."""
-        made = self(target)
-        return made is not None and not same(made, target.right)
-
-
-class Made:
-    """What gradients are if another cotangent is sent along an edge, or arrives at a node.
-
-    At the node `key`, what `instead` returns arrives in place of what `part` returns.
-    """
-
-    def __init__(
-        self, replay: Replay, key: str, instead: Callable[[], Any], part: Callable[[], Any]
-    ) -> None:
-        self.replay, self.key = replay, key
-        self.only_used = False  # Whether what stands for the gradient there may be right.
-        self._instead, self._part = instead, part
-        self._both: tuple[Any, Any] | None = None
-        self._added: dict[float, dict[str, Any]] = {}
-
-    @property
-    def both(self) -> tuple[Any, Any]:
-        """The wrong cotangent, and the right one; None, if the wrong one cannot be computed."""
-        if self._both is None:
-            self._both = None, None
-            try:
-                with np.errstate(all="ignore"):
-                    self._both = np.asarray(self._instead()), np.asarray(self._part())
-            except (ValueError, TypeError, IndexError):
-                pass
-        return self._both
-
-    def __call__(self, target: Target, times: float = 1.0) -> Any:
-        """Return the wrong gradient; with the wrong cotangent `times` a number."""
-        instead, part = self.both
-        if instead is None or target.id is None or target.id not in self.replay.gradients:
-            return None
-        right = self.replay.gradients[target.id]
-        if instead.shape != part.shape:
-            # Only here is a shape no more than a shape: what comes after would not fit.
-            return times * instead + (right - part) if self.key == target.id else None
-        if times not in self._added:
-            self._added[times] = self.replay.added(self.key, times * instead - part)
-        return right + self._added[times].get(target.id, 0.0)
-
-    def times(self, factor: float) -> Made:
-        """Return the mistake with the wrong cotangent multiplied."""
-        return Made(self.replay, self.key, lambda: factor * self.both[0], lambda: self.both[1])
-
-    def may_give(self, target: Target) -> bool:
-        """Return False if it certainly does not give a gradient by hand, from two numbers of it."""
-        instead, part = self.both
-        if instead is None or target.id is None:
-            return False
-        if target.hand.shape != target.right.shape or instead.shape != part.shape:
-            return self.key == target.id
-        if 0 < largest_in(instead) < VANISHES * largest_in(part):
-            return False  # That it is left out is simpler.
-        for goal, moved in self.goals(target):
-            terms = (instead - part) * moved
-            size = float(np.abs(terms).sum()) + abs(goal)
-            if abs(terms.sum() - goal) > slack(target) * size:
-                return False
-        return True
-
-    def comes_to_nothing(self, target: Target) -> bool:
-        """Return whether nothing of the wrong cotangent is left in a gradient."""
-        instead = self.both[0]
-        if target.hand.shape != target.right.shape or not np.any(instead):
-            return False
-        terms = [instead * moved for _, moved in self.goals(target)]
-        return all(abs(x.sum()) <= VANISHES * np.abs(x).sum() for x in terms)
-
-    def moves(self, target: Target) -> tuple[list[float], list[float]] | None:
-        """Return what it adds to a gradient along each direction, and what is missing there."""
-        instead, part = self.both
-        if instead is None or target.id is None or instead.shape != part.shape:
-            return None
-        goals = list(self.goals(target))
-        added = [float(np.sum((instead - part) * moved)) for _, moved in goals]
-        if len(added) < 2 or not np.isfinite(added).all() or not any(added):
-            return None
-        return added, [goal for goal, _ in goals]
-
-    def changes(self, target: Target) -> bool:
-        """Return whether it makes another gradient of one that is right."""
-        instead, part = self.both
-        if self.key == target.id and self.only_used:
-            return False
-        if instead is None or target.id is None or instead.shape != part.shape:
-            return self.key == target.id
-        for _, moved in self.goals(target):
-            terms = (instead - part) * moved
-            if abs(float(terms.sum())) > 1e-6 * float(np.abs(terms).sum()):
-                return True
-        return False
-
-    def factor(self, target: Target) -> float | None:
-        """Return how many times the wrong cotangent gives a gradient by hand, if any number does.
-
-        That number is solved for in two ways, and only one that comes out alike counts.
-        """
-        instead, part = self.both
-        if instead is None or target.id is None or instead.shape != part.shape:
-            return None
-        if target.hand.shape != target.right.shape:
-            return None
-        found = []
-        for goal, moved in self.goals(target):
-            there, here = float(np.sum(instead * moved)), float(np.sum(part * moved))
-            if not abs(there) > 1e-12 * float(np.abs(instead * moved).sum()):
-                return None
-            found.append((goal + here) / there)
-        if len(found) < 2 or not np.isfinite(found).all():
-            return None
-        if abs(found[0] - found[1]) > slack(target) * max(1.0, abs(found[0])):
-            return None
-        return self._refined(target, found[0])
-
-    def _refined(self, target: Target, about: float) -> float:
-        """Solve for a factor with all entries, to all digits."""
-        right, all_of_it = self(target, 0.0), self(target, 1.0)
-        if right is None or all_of_it is None:
-            return about
-        step = np.asarray(all_of_it - right, float)
-        size = float(np.sum(step * step))
-        factor = float(np.sum((target.hand - right) * step)) / size if size else about
-        nearest = round(factor)
-        return float(nearest) if abs(factor - nearest) < 1e-9 else factor
-
-    def goals(self, target: Target) -> Iterator[tuple[float, Any]]:
-        """Yield what is missing along each direction, and how the node moves along it."""
-        if self.key not in target.goals:
-            assert target.id is not None
-            goals, fits = [], target.hand.shape == target.right.shape
-            fits = fits and target.id in self.replay.order  # Not if all samples are one.
-            for u, moved in self.replay.tangents(target.id) if fits else ():
-                goal = float(np.sum(u * (target.hand - target.right)))
-                there = moved.get(self.key, np.zeros(()))
-                if np.isfinite(goal) and np.isfinite(there).all():
-                    goals.append((goal, there))
-            target.goals[self.key] = goals
-        yield from target.goals[self.key]
-
-
-VANISHES = 1e-8
-"""What is smaller, relative to what belongs there, is next to nothing."""
-
-
-def largest_in(x: Any) -> float:
-    """Return the largest size of an entry."""
-    return float(np.abs(x).max(initial=0.0))
-
-
-def slack(target: Target) -> float:
-    """Return how much of two numbers along a direction may be rounding."""
-    return 1e-6 if digits(target.hand) < 1e-8 else 10 * digits(target.hand)
-
-
-def distinct(array: Array) -> int:
-    """Return how many different sizes the numbers of an array have, but for 0 and rounding."""
-    sizes = np.abs(array[array != 0])
-    largest = sizes.max(initial=0.0)
-    return np.unique(np.round(sizes / largest, 6 if digits(array) < 1e-8 else 3)).size
-
-
-def replaced(
-    replay: Replay, key: str, instead: Callable[[], Any], *, only_used: bool = False
-) -> Made:
-    """Return the mistake that all that arrives at a node is replaced, or only where it is used."""
-    made = Made(replay, key, instead, lambda: replay.gradients[key])
-    made.only_used = only_used
-    return made
-
-
-def wrong(
-    replay: Replay,
-    edges: Mapping[Edge, Rule] | None = None,
-    nodes: Mapping[str, Rule] | None = None,
-    stretched: bool = False,
-) -> Callable[[Target], Any]:
-    """Return what predicts gradients of a pass that has other rules; it is run once, when asked."""
-    if edges and len(edges) == 1 and not stretched:
-        ((edge, rule),) = edges.items()
-        if edge[0] in replay.gradients:
-            g, key = replay.gradients[edge[0]], replay.graph[edge[0]].operands[edge[1]]
-            return Made(replay, key, lambda: replay.sent(edge, g, rule), lambda: replay.parts[edge])
-    if nodes and len(nodes) == 1 and not edges:
-        ((key, rule),) = nodes.items()
-        if key in replay.gradients:
-            return replaced(replay, key, lambda: rule(replay.gradients[key]))
-    run = partial(replay.with_mistake, edges=edges, nodes=nodes, stretched=stretched)
-    return AnotherPass(run_once(run))
-
-
-def run_once(run: Callable[[], Mapping[str, Any]]) -> Callable[[Target], Any]:
-    """Return what predicts gradients of a pass, which is run when it is first asked."""
-    run = cache(run)
-    return lambda target: run().get(target.id or "")
-
-
-class Together(AnotherPass):
-    """Mistakes on parallel paths: what they change adds up."""
-
-    def __init__(self, made: Sequence[Made]) -> None:
-        super().__init__(self._added)
-        self.made = made
-
-    def _added(self, target: Target) -> Any:
-        right = self.made[0].replay.gradients.get(target.id or "")
-        found = [one(target) for one in self.made]
-        if right is None or any(x is None for x in found):
-            return None
-        return sum(found[1:], found[0]) - (len(found) - 1) * right
-
-    def may_give(self, target: Target) -> bool:
-        """Return False if they certainly do not give a gradient by hand, from two numbers of it."""
-        if len(self.made) == 1:
-            return self.made[0].may_give(target)
-        if target.id is None or target.hand.shape != target.right.shape:
-            return True
-        gaps, size = np.zeros(2), np.zeros(2)
-        for one in self.made:
-            instead, part = one.both
-            goals = list(one.goals(target))
-            if instead is None or instead.shape != part.shape or len(goals) < 2:
-                return instead is not None
-            terms = [(instead - part) * moved for _, moved in goals]
-            gaps += [float(x.sum()) for x in terms]
-            size += [float(np.abs(x).sum()) for x in terms]
-        wanted = np.array([goal for goal, _ in goals])
-        return bool((np.abs(gaps - wanted) <= slack(target) * (size + np.abs(wanted))).all())
-
-
 def orders(shape: tuple[int, ...], right: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
     """Yield the orders in which the axes of an array have another shape, or the same, in words."""
     axes = range(len(shape))
@@ -495,11 +254,6 @@ MOST_AXES = 5
 def always(value: Any) -> Callable[..., Any]:
     """Return a function that returns a value, whatever it is given."""
     return lambda *_: value
-
-
-def only(target: Target, value: Any) -> Callable[[Target], Any]:
-    """Return what predicts the gradient of one tensor, and none of any other."""
-    return lambda other: value if other.id == target.id else None
 
 
 def given(rule: Rule, g: Any) -> Rule:
@@ -548,70 +302,3 @@ def scaled(rule: Rule, value: Any, divide: bool) -> Rule:
     if divide:
         return lambda g: rule(g) / value
     return lambda g: rule(g) * value
-
-
-_texts: weakref.WeakKeyDictionary[Graph, dict[tuple[str, bool], str]] = weakref.WeakKeyDictionary()
-
-LONGEST_TEXT = 40
-
-
-def text_of(graph: Graph, node: Node, *, whole: bool = False) -> str:
-    """Write a value by its name, else by the operations that made it, as far as that is short.
-
-    With `whole`, write how it was made even if it has a name.
-    """
-    known = _texts.setdefault(graph, {})
-    key = node.id, whole
-    if key not in known:
-        most = 2 * LONGEST_TEXT if whole else LONGEST_TEXT
-        text = _text(graph, node, 6 if whole else 4, whole).text
-        known[key] = text if len(text) <= most else _text(graph, node, 2, whole).text
-    return known[key]
-
-
-def _text(graph: Graph, node: Node, depth: int, whole: bool = False) -> Written:
-    if node.name and not (whole and node.primitive is not None):
-        return Written(node.name, ATOM if node.name == grouped(node.name) else LOOSE)  # 1 - y
-    if node.kind == "constant" and np.ndim(node.value) == 0:
-        number = shown(float(np.real(node.value)))
-        return Written(number, LOOSE if "/" in number else ATOM)
-    if node.primitive is None:
-        return Written(f"the array of shape {node.shape}", LOOSE)
-    if not depth:
-        return Written("…")
-    parts = [_text(graph, operand, depth - 1) for operand in graph.operands(node)]
-    written = writing.write(node.primitive, parts, node.parameters, "python")
-    if len(parts) == 1 and len(parts[0].text) > 1 < written.text.count(parts[0].text):
-        return Written(f"{node.primitive.name}({parts[0].text})")  # A softmax, say.
-    users = graph.consumers(graph[node.operands[0]])
-    alone = sum(x.primitive is node.primitive for x in users) < 2
-
-    def short(pasted: re.Match[str]) -> str:
-        return "…" if alone else f"[{', '.join(ENTRY.findall(pasted[1])[:2])}, …]"
-
-    return written._replace(text=PASTED.sub(short, written.text))
-
-
-PASTED, ENTRY = re.compile(r"np\.array\(\[([^()]*)\]\)"), re.compile(r"[^\s,\[\]]+")
-"""An array of labels or indices that is part of an operation: a sentence leaves it out, but for
-its beginning if the same tensor is picked from by another one."""
-
-
-def grouped(text: str) -> str:
-    """Put parentheses around an expression of several words, unless it is a call."""
-    called = text.endswith(")") and CALL.match(text) and _closes_last(text)
-    single = " " not in text and not text.startswith("-")
-    return text if single or called or ENTRIES.fullmatch(text) else f"({text})"
-
-
-CALL, ENTRIES = re.compile(r"[\w.]+\("), re.compile(r"[\w.]+\[[^\[\]]*\]")
-
-
-def _closes_last(text: str) -> bool:
-    """Return whether the first parenthesis that is opened is the last one that is closed."""
-    depth = 0
-    for i, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if letter == ")" and not depth:
-            return i == len(text) - 1
-    return False

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, grouped, text_of
+from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.registry import Array, remembered
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Graph, Node
 
 

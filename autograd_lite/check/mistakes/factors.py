@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import only, text_of, viewed
+from autograd_lite.check.mistakes.backward_steps import viewed
 from autograd_lite.check.mistakes.entries import entries_in_words
+from autograd_lite.check.mistakes.made import only
 from autograd_lite.check.mistakes.reasons import (
     another_number,
     chosen_ones,
@@ -37,6 +38,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 # ------------------------------------------------------------------------ one factor for all
@@ -73,11 +75,9 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
     averages: Lengths = {}
     sums: Lengths = {}
     squares = set[str]()
-    if case.replay is None:
-        return averages, sums, squares
     for node in case.replay.graph:
         made_by = node.primitive
-        if target.id is not None and target.id not in case.replay.behind(node.id):
+        if target.id not in case.replay.behind(node.id):
             continue  # That is another term: a regulariser of other tensors, say.
         for n in divided_by(case, node):  # A mean, written out.
             averages.setdefault(n, set()).add(node.id)
@@ -101,7 +101,7 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
 def _has_a_two(case: Case) -> bool:
     """Return whether there is a factor 2 that one can forget."""
     replay = case.replay
-    return replay is not None and any(
+    return any(
         _is_square(replay, x) or (not x.shape and x.value in (2.0, 0.5)) for x in replay.graph
     )
 
@@ -115,8 +115,8 @@ def _is_square(replay: Replay, node: Node) -> bool:
 
 def _meets_itself(case: Case, target: Target) -> bool:
     """Return whether both operands of an operation are one tensor, as in x[:, None] - x."""
-    graph = case.replay.graph if case.replay is not None else None
-    return graph is not None and any(
+    graph = case.replay.graph
+    return any(
         len(x.operands) == 2 and {viewed(graph, y).id for y in graph.operands(x)} == {target.id}
         for x in graph
     )
@@ -140,20 +140,15 @@ def _is_of_the_loss(replay: Replay, node: Node) -> bool:
 
 def _sums_the_batch(case: Case, target: Target) -> bool:
     """Return whether a gradient is the sum over the batch of another, as that of a bias is."""
-    if case.replay is None or target.id is None or target.right.ndim != 1:
-        return False
-    uses = case.replay.graph.consumers(case.replay.graph[target.id])
-    return any(len(node.shape) > 1 and node.shape[0] == case.batch for node in uses)
+    return target.right.ndim == 1 and any(
+        len(node.shape) > 1 and node.shape[0] == case.batch for node in case.replay.users(target.id)
+    )
 
 
 def _stretched_to(case: Case, target: Target) -> set[int]:
     """Return for how many entries of a result an entry of the tensor is used: that of a bias."""
-    if case.replay is None or target.id is None:
-        return set()
     graph, size = case.replay.graph, max(1, target.right.size)
-    uses: list[tuple[Node, Node]] = [
-        (graph[target.id], x) for x in graph.consumers(graph[target.id])
-    ]
+    uses = [(graph[target.id], x) for x in case.replay.users(target.id)]
     for _, x in uses:
         if x.primitive in (ops.getitem, ops.reshape) and x.value.size == size:  # As ``b[:, None]``.
             uses += [(x, user) for user in graph.consumers(x)]
@@ -184,8 +179,8 @@ STRETCHED = ("",)
 
 def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     """Yield everything that a factor can be."""
-    graph = case.replay.graph if case.replay is not None else None
-    end = (graph.outputs[0].id,) if graph else ()
+    graph = case.replay.graph
+    end = (graph.outputs[0].id,)
     known = {case.batch} if case.batch > 1 and _sums_the_batch(case, target) else set()
     if known and within(a, 1 / case.batch):
         text = f"averaged over the batch of {case.batch}, whose gradients add up"
@@ -211,7 +206,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             1.0 if a > 1 or _has_a_two(case) else 1.2,
             (squares if a < 1 else ()),
         )
-    users = graph.consumers(graph[target.id]) if graph and target.id else ()
+    users = case.replay.users(target.id)
     uses = 0 if _meets_itself(case, target) else sum(x.operands.count(target.id) for x in users)
     if uses > 1 and within(a, 1 / uses):
         yield (
@@ -243,15 +238,15 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
         if within(a, n) or within(a, 1 / n):
             text = f"{'multiplied' if a > 1 else 'divided'} by n = {n}, the number of entries"
             yield "constant factor", text, 1.5, averages.get(n, set()) | sums.get(n, set())
-    for node in graph or ():  # Of rows, say: those of the loss are above.
-        if case.replay is not None and graph and node.primitive is ops.mean:
+    for node in graph:  # Of rows, say: those of the loss are above.
+        if node.primitive is ops.mean:
             n = np.size(graph.operands(node)[0].value) // max(1, np.size(node.value))
-            behind = target.id is None or target.id in case.replay.behind(node.id)
+            behind = target.id in case.replay.behind(node.id)
             if n > 1 and within(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
                 cost = 0.95 if n == 2 and not _has_a_two(case) else 1.15
                 yield "summed, not averaged", text, cost, (node.id,)
-    ambiguous = any(case.batch in node.shape[1:] for node in graph or ())
+    ambiguous = any(case.batch in node.shape[1:] for node in graph)
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
     if case.batch > 1 and (within(a, case.batch) or within(a, 1 / case.batch)):
         text = f"{'multiplied' if a > 1 else 'divided'} by {batch}"
@@ -316,17 +311,14 @@ for _kind, _how in (
 @mistake("several passes", "backward() adds to .grad: call zero_grad() before the next pass.")
 def several_passes(case: Case, target: Target) -> Iterator[Candidate]:
     """Give `.grad`, to which several backward passes have added up."""
-    if case.replay is None or target.id is None:
-        return
-    node = case.replay.graph[target.id]
-    if node.passes > 1 and node.grad is not None:
+    node = case.replay.graph[target.id] if target.id in case.replay.values else None
+    if node is not None and node.passes > 1 and node.grad is not None:
         added = np.asarray(node.grad)
-        yield Candidate(
+        title = (
             f"that is {target.name}.grad, the sum of {node.passes} backward passes without "
-            f"zero_grad() between them",
-            0.2,
-            predict=only(target, added),
+            f"zero_grad() between them"
         )
+        yield Candidate(title, 0.2, predict=only(target, added))
 
 
 @mistake("zero", "Nothing was computed for it, or it was overwritten or detached.")
@@ -335,22 +327,16 @@ def zero(case: Case, target: Target) -> Iterator[Candidate]:
     if target.hand.size and cancelled(target.hand, target.right):
         why = ", but for rounding: all terms cancel" if target.hand.any() else ""
         replay = case.replay
-        edges = [
-            edge for edge in (replay.parts if replay is not None else ())
-            if replay is not None and replay.graph[edge[0]].operands[edge[1]] == target.id
-        ]  # fmt: skip
+        edges = [edge for edge in replay.parts if replay.operand(edge) == target.id]
         for which, k in (("first", -1), ("last", 0)) if len(edges) > 1 and not why else ():
-            if replay is not None and not np.any(replay.parts[edges[k]]):
+            if not np.any(replay.parts[edges[k]]):
                 use = text_of(replay.graph, replay.graph[edges[k][0]])
                 why = (
                     f", as what comes back from the {which} use, {use}, is: overwritten, not added "
                     f"up, or never computed"
                 )
-        yield Candidate(
-            f"by hand is zero everywhere{why}",
-            0.3,
-            predict=lambda target: np.zeros_like(target.right),
-        )
+        title = f"by hand is zero everywhere{why}"
+        yield Candidate(title, 0.3, predict=lambda target: np.zeros_like(target.right))
 
 
 @mistake("clipped", "The gradient was clipped before it was compared: clip what the update uses.")
@@ -372,9 +358,8 @@ def clipped(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.size > 1 and norm and within(norm, float(f"{norm:.2g}")):
         length = float(np.linalg.norm(right))
         if length > norm:
-            yield Candidate(
-                f"clipped to the norm {norm:.2g}", 1.4, correct=lambda hand: hand * length / norm
-            )
+            title = f"clipped to the norm {norm:.2g}"
+            yield Candidate(title, 1.4, correct=lambda hand: hand * length / norm)
 
 
 @mistake("sign flipped", "target - output in place of output - target, or the update's own minus.")

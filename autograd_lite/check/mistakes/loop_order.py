@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.check.mistakes.backward_steps import AnotherPass
 from autograd_lite.check.mistakes.loop_passes import name_of
+from autograd_lite.check.mistakes.made import AnotherPass
 from autograd_lite.check.mistakes.registry import (
     Candidate,
     Case,
@@ -24,9 +23,6 @@ from autograd_lite.graph import Node
 
 MOST_TRUNCATED = 12
 """How many steps a pass is cut short after, at most."""
-
-LONGEST_RESET = 4
-"""After how many steps what is handed on may be forgotten."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +53,6 @@ class Plan:
     enters: tuple[tuple[int, tuple[Node, ...]], ...] = ()
     adds: tuple[int, ...] = ()
     keeps: tuple[int, ...] = ()
-    resets: int = 0
     repeated: bool = False
 
 
@@ -149,8 +144,6 @@ class Unrolled:
                 carried[s] = arrived.pop(state.nodes[-1].id)
         enters, last = dict(plan.enters), dict(carried)
         for turn, k in enumerate(plan.order):
-            if plan.resets and turn and turn % plan.resets == 0:
-                carried = {}
             for s, g in last.items() if plan.repeated and turn else ():
                 carried[s] = carried[s] + g if s in carried else g
             for s, state in enumerate(self.states):
@@ -195,9 +188,9 @@ def _add(arrived: dict[str, Any], key: str, part: Any) -> None:
 )
 def order_of_steps(case: Case, target: Target) -> Iterator[Candidate]:
     """Go through a loop in another order, leave steps out, or hand something else on."""
-    if case.replay is not None and target.id is not None:
-        yield from _cut_short(case.replay)
-        yield from _in_another_order(case.replay)
+    del target
+    yield from _cut_short(case.replay)
+    yield from _in_another_order(case.replay)
 
 
 @remembered
@@ -262,9 +255,6 @@ def _plans(unrolled: Unrolled) -> Iterator[tuple[str, float, Plan]]:
         yield forwards, far, Plan(right[::-1], carries)
     every = "what comes back from the loss to the last step alone comes back to every step"
     yield every, 1.0, Plan(right, repeated=True)
-    for k in range(2, min(n, LONGEST_RESET + 1)):
-        text = f"what is handed on is forgotten after every {k} steps: truncated"
-        yield text, 1.1, Plan(right, resets=k)
     several = [tuple(range(len(states)))] if len(states) > 1 else []
     for some in [*((s,) for s in range(len(states))), *several]:
         of = " and ".join(names[s] for s in some)
@@ -282,11 +272,3 @@ def _plans(unrolled: Unrolled) -> Iterator[tuple[str, float, Plan]]:
                     1.0,
                     Plan(right, enters=((s, tuple(members)),)),
                 )
-    for a, b in itertools.combinations(range(len(states)), 2):
-        if states[a].nodes[0].shape == states[b].nodes[0].shape:
-            exchanged = (a, tuple(states[b].nodes)), (b, tuple(states[a].nodes))
-            yield (
-                f"what comes back to {names[a]} and to {names[b]} from the step after is exchanged",
-                1.0,
-                Plan(right, enters=exchanged),
-            )

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    LONGEST_TEXT,
-    AnotherPass,
-    Made,
-    always,
-    grouped,
-    text_of,
-)
+from autograd_lite.check.mistakes.made import AnotherPass, Made
 from autograd_lite.check.mistakes.registry import Array, Candidate, Target
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.texts import LONGEST_TEXT, grouped, text_of
 from autograd_lite.core.notation import ATOM, LOOSE
 from autograd_lite.graph import Node, write
 from autograd_lite.ops.writing import Written
@@ -199,9 +192,6 @@ def operand_name(replay: Replay, loop: Loop, nodes: Sequence[Node], i: int, dept
 EdgeRule = Callable[[Any, Any], Any]
 """What an edge does to what arrives at its node, given all that has arrived so far."""
 
-ALONE = 0.2
-"""How much more far-fetched it is that something goes wrong for one gradient alone."""
-
 
 def nothing(x: Any) -> EdgeRule:
     """Return the rule that sends nothing back to an operand."""
@@ -217,14 +207,29 @@ def _alone(rule: EdgeRule, arrived: Mapping[str, Any]) -> Rule:
     return lambda g: rule(g, arrived)
 
 
-def made_at_each(
-    replay: Replay, rules: Mapping[Edge, EdgeRule], leaf: bool
-) -> Callable[[Target], Any]:
+EVERY = "at every step, "
+
+
+class Slip(NamedTuple):
+    """The same mistake at every step: in words, how far-fetched, and the rules that make it."""
+
+    title: str
+    cost: float
+    rules: Mapping[Edge, EdgeRule]
+    kind: str = ""
+    where: str = EVERY
+
+    def candidate(self, replay: Replay) -> Candidate:
+        """Return the mistake in a pass."""
+        predict = made_at_each(replay, self.rules)
+        return Candidate(self.where + self.title, self.cost, predict=predict, kind=self.kind)
+
+
+def made_at_each(replay: Replay, rules: Mapping[Edge, EdgeRule]) -> Callable[[Target], Any]:
     """Return what predicts gradients; those of a leaf alone need no pass."""
-    if leaf:
-        present = {edge: rule for edge, rule in rules.items() if edge in replay.parts}
-        edge = next(iter(present))
-        key = replay.graph[edge[0]].operands[edge[1]]
+    present = {edge: rule for edge, rule in rules.items() if edge in replay.parts}
+    keys = {replay.operand(edge) for edge in present}
+    if len(keys) == 1 and replay.graph[key := keys.pop()].kind == "parameter":
 
         def instead() -> Any:
             return sum(
@@ -232,13 +237,11 @@ def made_at_each(
                 for edge, rule in present.items()
             )
 
-        return Made(
-            replay, key, instead, lambda: sum(np.asarray(replay.parts[edge]) for edge in present)
-        )
+        return Made(replay, key, instead, lambda: replay.total(list(present)))
     found: dict[str, dict[str, Array]] = {}
 
     def predict(target: Target) -> Any:
-        key = target.id or ""
+        key = target.id
         if not any(key in known for known in found.values()):
             try:
                 with np.errstate(all="ignore"):
@@ -248,46 +251,3 @@ def made_at_each(
         return next((known[key] for known in found.values() if key in known), None)
 
     return AnotherPass(predict)
-
-
-@dataclass(frozen=True, eq=False)
-class Into:
-    """The way on to a tensor that all steps use, from where something goes wrong for it alone.
-
-    All of it sends `part` to the node `key`, by the rules `below` of each step.
-    """
-
-    replay: Replay
-    key: str
-    part: Any
-    below: Sequence[Sequence[Rule]]
-
-    def candidate(
-        self, title: str, cost: float, rules: Mapping[Edge, EdgeRule], kind: str
-    ) -> Candidate:
-        """Return the mistake with other rules at one operation of every step."""
-        replay = self.replay
-
-        def instead() -> Any:
-            total: Any = 0.0
-            for (edge, rule), below in zip(rules.items(), self.below, strict=False):
-                if edge[0] in replay.gradients:
-                    g = replay.gradients[edge[0]]
-                    g = replay.sent(edge, g, _alone(rule, replay.gradients))
-                    for further in below:
-                        g = further(g)
-                    total = total + g
-            return total
-
-        name = text_of(replay.graph, replay.graph[self.key])
-        return Candidate(
-            f"{title}, in what comes back to {name} alone",
-            cost + ALONE,
-            predict=Made(replay, self.key, instead, always(self.part)),
-            kind=kind,
-        )
-
-    def further(self, rules: Sequence[Rule]) -> Into:
-        """Return the way on from one operation further up."""
-        below = [[rule, *others] for rule, others in zip(rules, self.below, strict=True)]
-        return replace(self, below=below)

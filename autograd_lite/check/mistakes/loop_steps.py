@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,18 +11,16 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import Step, added_up, times
 from autograd_lite.check.mistakes.loop_passes import (
+    EVERY,
     EdgeRule,
-    Into,
+    Slip,
     Values,
-    made_at_each,
     name_of,
     nothing,
     operand_name,
     plain,
     stem,
 )
-from autograd_lite.check.mistakes.reasons import numbers
-from autograd_lite.check.mistakes.registry import Candidate, Case
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.written_out import WrittenOut, written_out
@@ -44,36 +41,39 @@ def compositions(replay: Replay, loop: Loop) -> Iterator[list[WrittenOut]]:
 
 
 def of_composition(
-    replay: Replay,
-    loop: Loop,
-    together: Sequence[WrittenOut],
-    values: Mapping[str, Values],
-    into: Into | None = None,
-) -> Iterator[Candidate]:
+    replay: Replay, loop: Loop, together: Sequence[WrittenOut], values: Mapping[str, Values]
+) -> Iterator[Slip]:
     """Yield what may go wrong on the way back through an activation that is written out."""
     primitive, nodes = together[0].primitive, [x.node for x in together]
-    xs = [replay.values[x.operand.id] for x in together]
-    name = name_of(replay, loop, nodes)
-
-    def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Candidate:
-        chosen = {x.edge: rule for x, rule in zip(together, rules, strict=True)}
-        if into is not None:
-            return into.candidate(title, cost, chosen, kind)
-        chosen |= {edge: plain(r) for x in together for edge, r in x.others.items()}
-        return Candidate(title, cost, predict=made_at_each(replay, chosen, False), kind=kind)
+    xs, ys = ([replay.values[key] for key in keys] for keys in (
+        [x.operand.id for x in together], [x.id for x in nodes]))  # fmt: skip
+    others = {edge: plain(rule) for x in together for edge, rule in x.others.items()}
 
     def rules(inputs: Values, outputs: Values) -> list[Rule]:
         return [rule_of(primitive, x, y) for x, y in zip(inputs, outputs, strict=False)]
 
-    yield change(
-        f"at every step, the derivative of the {primitive.name} at {name} is left out",
-        0.65,
-        [lambda g, _: g for _ in nodes],
-        "derivative left out",
-    )
+    edges, name = [x.edge for x in together], name_of(replay, loop, nodes)
+    activation = Activation(primitive, name, edges, xs, ys, rules, others)
+    yield activation.left_out()
     if nodes[-1].shape or len(nodes) > MOST_BY_HAND:
-        activation = Activation(primitive, name, xs, [replay.values[x.id] for x in nodes], rules)
-        yield from _derivatives(activation, values, change)
+        yield from _derivatives(activation, values)
+
+
+def _activation(
+    replay: Replay, nodes: Sequence[Node], i: int, name: str, primitive: Primitive
+) -> Activation:
+    """Return an activation that is one operation at every step."""
+    edges = [(node.id, i) for node in nodes]
+
+    def rules(inputs: Values, outputs: Values) -> list[Rule]:
+        return [
+            replay.rule(edge, y=y, operands={i: x})
+            for edge, x, y in zip(edges, inputs, outputs, strict=False)
+        ]
+
+    xs = [np.asarray(replay.values[node.operands[i]]) for node in nodes]
+    ys = [replay.values[node.id] for node in nodes]
+    return Activation(primitive, name, edges, xs, ys, rules)
 
 
 def rule_of(primitive: Primitive, x: Any, y: Any) -> Rule:
@@ -100,8 +100,7 @@ def of_edges(
     i: int,
     edges: Sequence[Edge],
     values: Mapping[str, Values],
-    into: Into | None = None,
-) -> Iterator[Candidate]:
+) -> Iterator[Slip]:
     """Yield what may go wrong on the way back through one operation, at every step."""
     primitive = nodes[0].primitive
     assert primitive is not None
@@ -110,30 +109,21 @@ def of_edges(
     xs = [replay.values[node.operands[i]] for node in nodes]
     leaf = replay.graph[nodes[-1].operands[i]].kind == "parameter"
 
-    def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Candidate:
-        chosen = dict(zip(edges, rules, strict=False))
-        if into is not None:
-            return into.candidate(title, cost, chosen, kind)
-        return Candidate(title, cost, predict=made_at_each(replay, chosen, leaf), kind=kind)
+    def change(
+        title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "", where: str = EVERY
+    ) -> Slip:
+        return Slip(title, cost, dict(zip(edges, rules, strict=False)), kind, where)
 
     steps = range(len(nodes))
-    every = "at every step, "
     if not _is_added_up(replay, nodes) and (not leaf or _elsewhere_too(loop, nodes, i)):
         yield change(
-            f"{every}nothing comes back to {operand} from {name}: that path is left out",
+            f"nothing comes back to {operand} from {name}: that path is left out",
             0.75,
             [nothing(x) for x in xs],
             "path missing",
         )
-        if len(edges) > MOST_BY_HAND:
-            yield change(
-                f"at every step but the last, nothing comes back to {operand} from {name}",
-                1.0,
-                [*(nothing(x) for x in xs[:-1]), plain(replay.rule(edges[-1]))],
-                "path missing",
-            )
         for wrong, cost, k in (("has its sign flipped", 0.9, -1), ("is added twice", 1.2, 2)):
-            title = f"{every}what comes back to {operand} from {name} {wrong}"
+            title = f"what comes back to {operand} from {name} {wrong}"
             times = [_times_besides(replay.rule(edge), k) for edge in edges]
             yield change(title, cost, times, "factor on a path")
     first = Step(replay, edges[0], nodes[0], replay.graph[nodes[0].operands[i]], primitive)
@@ -150,7 +140,7 @@ def of_edges(
         )
         of = "" if alone else f" of what comes back to {operand}"
         yield change(
-            f"{every}{what} is left out{of}",
+            f"{what} is left out{of}",
             0.65,
             [lambda g, _: g for _ in steps],
             "derivative left out" if alone else "factor missing",
@@ -161,67 +151,26 @@ def of_edges(
         and np.shape(xs[-1]) == nodes[-1].shape
         and (nodes[-1].shape or len(nodes) > MOST_BY_HAND)
     ):
-
-        def rules(inputs: Values, outputs: Values) -> list[Rule]:
-            return [
-                replay.rule(edge, y=y, operands={i: x})
-                for edge, x, y in zip(edges, inputs, outputs, strict=False)
-            ]
-
-        ys = [replay.values[node.id] for node in nodes]
         called = ops.relu if function == "relu" else primitive
-        yield from _derivatives(
-            Activation(called, name, [*map(np.asarray, xs)], ys, rules), values, change
-        )
+        yield from _derivatives(_activation(replay, nodes, i, name, called), values)
     if products or primitive is ops.divide:
         yield from _operands(replay, loop, nodes, i, edges, values, change)
-    pieces = dict(_pieces(replay, loop, nodes[-1])) if primitive is ops.matmul and not leaf else {}
-    for piece, mask in pieces.items() if len(pieces) > 1 else ():
-        for words, kept in (
-            ("only that of {} is there", mask),
-            ("that of {} is left out", 1 - mask),
-        ):
-            yield change(
-                f"{every}of what comes back to {operand} from {name}, {words.format(piece)}",
-                1.0,
-                [_masked(replay.rule(edge), kept) for edge in edges],
-                "path missing",
-            )
     masks = zip(*(added_up(replay, e) for e in edges), strict=False)
     for each in masks if primitive is ops.matmul else ():
         yield change(
-            f"{every}only {each[0][0]} comes back to {operand} from {name}: overwritten, not "
-            f"added up",
+            f"only {each[0][0]} comes back to {operand} from {name}: overwritten, not added up",
             1.0,
             [_masked(replay.rule(e), kept) for e, (_, kept) in zip(edges, each, strict=True)],
             "one row only",
         )
-    for title, factor in _of_power(primitive, i, operand, name, xs):
-        yield change(
-            f"{every}{title}",
-            0.8,
-            [_times_besides(replay.rule(e), f) for e, f in zip(edges, factor, strict=True)],
-            "other power",
-        )
-    yield from _gradients(replay, loop, nodes, edges, change, name, operand)
-
-
-def _pieces(replay: Replay, loop: Loop, node: Node) -> Iterator[tuple[str, Any]]:
-    """Yield the pieces that each step picks of what it adds to a node: gates, say."""
-    for members in loop.classes:
-        index, behind = members[-1].parameters.get("index"), replay.behind(members[-1].id)
-        picked = replay.graph[members[-1].operands[0]]
-        if index is not None and picked.shape == node.shape and node.id in behind:
-            mask = np.zeros(node.shape)
-            mask[index] = 1.0
-            yield name_of(replay, loop, members), mask
+    yield from _gradients(replay, loop, nodes, edges, name, operand)
 
 
 def _masked(rule: Rule, kept: Any) -> EdgeRule:
     return lambda g, _: rule(g * kept)
 
 
-def of_alike(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def of_alike(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Yield what may go wrong at all activations of one kind at once: at every gate of a cell."""
     kinds: dict[Primitive, list[list[Node]]] = {}
     for nodes in loop.classes:
@@ -232,68 +181,17 @@ def of_alike(replay: Replay, loop: Loop) -> Iterator[Candidate]:
     for primitive, members in kinds.items():
         if len(members) < 2 or primitive.linear or not members[0][-1].shape:
             continue
-        names = ", ".join(name_of(replay, loop, nodes) for nodes in members)
-        every = [_changes_of(replay, nodes, f"each of {names}") for nodes in members]
-        for changes in zip(*every, strict=True):
-            (title, cost, _, kind), rules = changes[0], {}
-            for change in changes:
-                rules.update(change[2])
-            yield Candidate(
-                title, cost + 0.05, predict=made_at_each(replay, rules, False), kind=kind
-            )
-
-
-def _changes_of(replay: Replay, nodes: Sequence[Node], name: str) -> list[Any]:
-    """List title, cost, rules and kind of what may go wrong at one activation."""
-    edges = [(node.id, 0) for node in nodes]
-
-    def change(title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Any:
-        return title, cost, dict(zip(edges, rules, strict=False)), kind
-
-    def rules(inputs: Values, outputs: Values) -> list[Rule]:
-        return [
-            replay.rule(edge, y=y, operands={0: x})
-            for edge, x, y in zip(edges, inputs, outputs, strict=False)
-        ]
-
-    xs, ys = ([replay.values[key] for key in keys] for keys in (
-        [node.operands[0] for node in nodes], [node.id for node in nodes]))  # fmt: skip
-    primitive = nodes[0].primitive
-    assert primitive is not None  # It is an activation.
-    left_out = change(
-        f"at every step, the derivative of the {primitive.name} at {name} is left out",
-        0.65,
-        [lambda g, _: g for _ in nodes],
-        "derivative left out",
-    )
-    return [left_out, *_derivatives(Activation(primitive, name, xs, ys, rules), {}, change)]
+        names = f"each of {', '.join(name_of(replay, loop, nodes) for nodes in members)}"
+        every = [_activation(replay, nodes, 0, names, primitive) for nodes in members]
+        for slips in zip(*([x.left_out(), *_derivatives(x, {})] for x in every), strict=True):
+            rules = {edge: rule for slip in slips for edge, rule in slip.rules.items()}
+            yield slips[0]._replace(cost=slips[0].cost + 0.05, rules=rules)
 
 
 def _elsewhere_too(loop: Loop, nodes: Sequence[Node], i: int) -> bool:
     """Return whether another operation of a step uses the same tensor, from outside the loop."""
     key = nodes[-1].operands[i]
     return any(key in members[-1].operands for members in loop.classes if members is not nodes)
-
-
-def _of_power(
-    primitive: Primitive, i: int, operand: str, name: str, xs: Values
-) -> Iterator[tuple[str, Values]]:
-    """Yield what may go wrong with a power, and a factor for each step that makes it."""
-    if i != (1 if primitive is ops.divide else 0):
-        return
-    if primitive is ops.divide:
-        title = f"what comes back to {operand} from {name} is divided by {operand} once, not twice"
-        yield title, xs
-    elif primitive in (ops.square, ops.power):
-        yield (
-            f"the factor 2 of the square is missing on the way back to {operand} from {name}",
-            [0.5] * len(xs),
-        )
-        if all(np.all(x) for x in xs):
-            yield (
-                f"the factor {operand} is missing in the derivative of {name}",
-                [1 / np.asarray(x) for x in xs],
-            )
 
 
 def _times_besides(rule: Rule, factor: Any) -> EdgeRule:
@@ -310,43 +208,45 @@ def _from_another(rule: Rule, key: str) -> EdgeRule:
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    """A function of one tensor at every step: its inputs, its outputs, and its rules for others."""
+    """A function of one tensor at every step: its inputs, its outputs, and its rules for others.
+
+    If it consists of several operations, there are other edges besides the first, with their rules.
+    """
 
     primitive: Primitive
     name: str
+    edges: Sequence[Edge]
     xs: Values
     ys: Values
     rules: Callable[[Values, Values], list[Rule]]
+    others: Mapping[Edge, EdgeRule] = field(default_factory=dict)
+
+    def change(self, title: str, cost: float, rules: Sequence[EdgeRule], kind: str = "") -> Slip:
+        """Return the mistake that it has other rules."""
+        first = dict(zip(self.edges, rules, strict=False))
+        return Slip(title, cost, {**first, **self.others}, kind)
+
+    def given(self, outputs: Values) -> list[EdgeRule]:
+        """Return its rules with other outputs, in a formula that has these."""
+        return [plain(rule) for rule in self.rules(self.xs, outputs)]
+
+    def left_out(self) -> Slip:
+        """Return the mistake that it has no derivative."""
+        title = f"the derivative of the {self.primitive.name} at {self.name} is left out"
+        return self.change(title, 0.65, [lambda g, _: g] * len(self.ys), "derivative left out")
 
 
-def _derivatives(
-    activation: Activation, values: Mapping[str, Values], change: Callable[..., Candidate]
-) -> Iterator[Candidate]:
+def _derivatives(activation: Activation, values: Mapping[str, Values]) -> Iterator[Slip]:
     """Yield a derivative at another value, doubled, or that of another function."""
-    primitive, name = activation.primitive, activation.name
-    xs, ys = activation.xs, activation.ys
+    primitive, name, change = activation.primitive, activation.name, activation.change
+    xs, ys, given = activation.xs, activation.ys, activation.given
     function = f"{primitive.name}'"
-
-    def given(others: Values) -> list[EdgeRule]:
-        return [plain(rule) for rule in activation.rules(xs, others)]
-
-    def at(others: Values) -> list[EdgeRule]:
-        outputs = [primitive.forward(x) for x in others]
-        return [plain(rule) for rule in activation.rules(others, outputs)]
-
-    every = "at every step, "
-    yield change(
-        f"{every}the derivative of the {primitive.name} at {name} is there twice",
-        0.9,
-        [_twice(rule) for rule in activation.rules(xs, ys)],
-        "derivative doubled",
-    )
-    yield change(f"{every}{function} is taken at its output {name}", 0.85, at(ys))
-    yield change(
-        f"{every}the formula of {function} for its output {name} is given its input",
-        0.85,
-        given(xs),
-    )
+    title = f"the derivative of the {primitive.name} at {name} is there twice"
+    yield change(title, 0.9, list(map(_twice, activation.rules(xs, ys))), "derivative doubled")
+    there = [plain(rule) for rule in activation.rules(ys, [primitive.forward(y) for y in ys])]
+    yield change(f"{function} is taken at its output {name}", 0.85, there)
+    title = f"the formula of {function} for its output {name} is given its input"
+    yield change(title, 0.85, given(xs))
     for when, others in [
         ("step before", [np.zeros_like(ys[0]), *ys[:-1]]),
         ("step before", [ys[-1], *ys[:-1]]),
@@ -354,50 +254,29 @@ def _derivatives(
         ("last step", [ys[-1]] * len(ys)),
         ("first step", [ys[0]] * len(ys)),
     ][: 5 if len(ys) > MOST_BY_HAND else 3]:
-        yield change(f"{every}{function} is computed from {name} of the {when}", 0.9, given(others))
-    yield change(
-        f"{every}the formula of {function} is given what arrives at {name}",
-        1.0,
-        [_of_what_arrives(activation, step) for step in range(len(xs))],
-    )
+        yield change(f"{function} is computed from {name} of the {when}", 0.9, given(others))
+    title = f"the formula of {function} is given what arrives at {name}"
+    yield change(title, 1.0, [_of_what_arrives(activation, step) for step in range(len(xs))])
     for other in (ops.sigmoid, ops.tanh, ops.relu):
-        if other is not primitive:
-            for from_input in (False, True):
-                yield change(
-                    f"{every}{other.name}' stands in place of {function} at {name}",
-                    0.95,
-                    [
-                        plain(rule_of(other, x, other.forward(x) if from_input else y))
-                        for x, y in zip(xs, ys, strict=True)
-                    ],
-                    "another activation's derivative",
-                )
+        for from_input in (False, True) if other is not primitive else ():
+            outputs = map(other.forward, xs) if from_input else ys
+            title = f"{other.name}' stands in place of {function} at {name}"
+            rules = [plain(rule_of(other, x, y)) for x, y in zip(xs, outputs, strict=True)]
+            yield change(title, 0.95, rules, "another activation's derivative")
     wrongly = [sign_forms(primitive, name, y, x) for x, y in zip(xs, ys, strict=True)]
     for k, (title, _) in enumerate(wrongly[0]):
-        yield change(
-            every + title,
-            0.8,
-            [plain(times(forms[k][1])) for forms in wrongly],
-            "sign in a derivative",
-        )
+        forms = [plain(times(forms[k][1])) for forms in wrongly]
+        yield change(title, 0.8, forms, "sign in a derivative")
     for text, factor in (
         (f"1 - {name}", [1 - np.asarray(y) for y in ys]), (name, ys), ("its input", xs)
     ):  # fmt: skip
-        yield change(
-            f"{every}{text} stands in place of {function} at {name}",
-            0.95,
-            [plain(times(f)) for f in factor],
-            "factor missing",
-        )
+        title = f"{text} stands in place of {function} at {name}"
+        yield change(title, 0.95, [plain(times(f)) for f in factor], "factor missing")
     for text, of_class in values.items():
         pairs = list(zip(of_class, ys, strict=False))
         if all(np.shape(x) == np.shape(y) for x, y in pairs) and any(x is not y for x, y in pairs):
-            yield change(
-                f"{every}the formula of {function} is given {text}, in place of {name}",
-                1.2,
-                given(of_class),
-                "wrong tensor",
-            )
+            title = f"the formula of {function} is given {text}, in place of {name}"
+            yield change(title, 1.2, given(of_class), "wrong tensor")
 
 
 def _of_what_arrives(activation: Activation, step: int) -> EdgeRule:
@@ -420,8 +299,8 @@ def _operands(
     i: int,
     edges: Sequence[Edge],
     values: Mapping[str, Values],
-    change: Callable[..., Candidate],
-) -> Iterator[Candidate]:
+    change: Callable[..., Slip],
+) -> Iterator[Slip]:
     """Yield another operand of a product at every step: of another time, transposed, another."""
     belongs = [replay.values[node.operands[1 - i]] for node in nodes]
     name = operand_name(replay, loop, nodes, 1 - i)
@@ -435,30 +314,23 @@ def _operands(
             rules.append(plain(replay.rule(edge, y=y, operands={1 - i: x})))
         return rules
 
-    every = "at every step, "
     shapes = set(map(np.shape, belongs))
     shape = shapes.pop() if len(shapes) == 1 else ()  # () for operands of several shapes.
     if len(shape) == 2 and shape[0] == shape[1]:
-        yield change(
-            f"{every}.T is forgotten: {name} is used in place of {name}.T",
-            0.7,
-            using([np.transpose(x) for x in belongs]),
-            "not transposed",
-        )
+        title = f".T is forgotten: {name} is used in place of {name}.T"
+        yield change(title, 0.7, using([np.transpose(x) for x in belongs]), "not transposed")
     varies = any(x is not belongs[0] for x in belongs)
     for k in range(len(shape)) if not varies and max(shape, default=1) > 1 else ():
         along = f" along axis {k}" if len(shape) > 1 else ""
         turned = [np.flip(belongs[0], k)] * len(belongs)
-        yield change(f"{every}{name} is used flipped{along}", 0.95, using(turned), "not transposed")
+        yield change(f"{name} is used flipped{along}", 0.95, using(turned), "not transposed")
     right = replay.graph[nodes[-1].operands[1 - i]]
     alike = [x for x in replay.graph if right.kind == x.kind == "parameter" and x.shape == shape]
     for other in alike[:MOST_WEIGHTS] if len(shape) == 2 else ():
         if other is not right:
+            title = f"{other.name} is used in place of {name}"
             yield change(
-                f"{every}{other.name} is used in place of {name}",
-                0.8,
-                using([replay.values[other.id]] * len(belongs)),
-                "wrong layer's weights",
+                title, 0.8, using([replay.values[other.id]] * len(belongs)), "wrong layer's weights"
             )
     if varies and shape:
         last = next((v[-1] for v in values.values() if v[0] is belongs[0]), belongs[-1])
@@ -478,56 +350,29 @@ def _operands(
             shifts = []
             for k in (0, -1):
                 rest = ", ".join(str(x) for x in each if x != each[k])
-                yield change(
-                    f"{each[k]} is used in place of each of {rest}",
-                    0.85,
-                    using([belongs[k]] * len(belongs)),
-                    "wrong tensor",
-                )
+                title = f"{each[k]} is used in place of each of {rest}"
+                yield change(title, 0.85, using([belongs[k]] * len(belongs)), "wrong tensor", "")
         for text, others in shifts:
-            yield change(f"{every}{name} {text} is used", 0.85, using(others), "wrong time")
+            yield change(f"{name} {text} is used", 0.85, using(others), "wrong time")
     for text, others in values.items():
         if np.shape(others[-1]) != shape or all(
             x is y for x, y in zip(others, belongs, strict=False)
         ):
             continue
         yield change(
-            f"{every}{text} is used in place of {name}",
+            f"{text} is used in place of {name}",
             0.8 if text == name.replace("_{t-1}", "_t").replace("[t - 1]", "[t]") else 1.0,
             using(others),
             "wrong tensor",
         )
         if varies:
-            yield change(
-                f"at the first step, {text} of the last step is used in place of {name}",
-                1.0,
-                using([others[-1], *belongs[1:]]),
-                "wrong time",
-            )
-            yield change(
-                f"{every}{text} of the last step is used in place of {name}",
-                1.1,
-                using([others[-1]] * len(belongs)),
-                "wrong time",
-            )
-        yield change(
-            f"{every}1 - {text} is used in place of {name}",
-            1.1,
-            using([1 - np.asarray(x) for x in others]),
-            "wrong tensor",
-        )
-    if not shape and not varies and nodes[-1].primitive is not ops.divide:
-        size = abs(float(belongs[0]))
-        for number in {*numbers(Case(replay)), 2 * size, size / 2} - {size}:
-            signed = [math.copysign(number, float(belongs[0]))] * len(belongs)
-            yield change(f"{every}{number:g} stands in place of {name}", 0.95, using(signed))
-    if shape:
-        yield change(
-            f"{every}1 - {name} is used in place of {name}",
-            1.0,
-            using([1 - np.asarray(x) for x in belongs]),
-            "wrong tensor",
-        )
+            title = f"{text} of the last step is used in place of {name}"
+            first = using([others[-1], *belongs[1:]])
+            yield change(title, 1.0, first, "wrong time", "at the first step, ")
+            title = f"{text} of the last step is used in place of {name}"
+            yield change(title, 1.1, using([others[-1]] * len(belongs)), "wrong time")
+        title = f"1 - {text} is used in place of {name}"
+        yield change(title, 1.1, using([1 - np.asarray(x) for x in others]), "wrong tensor")
 
 
 def _gradients(
@@ -535,10 +380,9 @@ def _gradients(
     loop: Loop,
     nodes: Sequence[Node],
     edges: Sequence[Edge],
-    change: Callable[..., Candidate],
     name: str,
     operand: str,
-) -> Iterator[Candidate]:
+) -> Iterator[Slip]:
     """Hand on the gradient of another value of the step."""
     for members in loop.classes:
         if members is nodes or members[-1].shape != nodes[-1].shape:
@@ -546,32 +390,25 @@ def _gradients(
         if not all(m.id in replay.gradients for m in members):
             continue
         text = name_of(replay, loop, members)
+        title = (
+            f"what comes back to {operand} from {name} is computed from the gradient at {text}, in "
+            f"place of that at {name}"
+        )
         # It has arrived before, on the way back, if it was computed later.
-        if replay.position[members[-1].id] < replay.position[nodes[-1].id]:
-            to = nodes[-1].operands[edges[-1][1]]
-            if to in members[-1].operands and len(members) == len(nodes):
-                j = members[-1].operands.index(to)
-                both = [replay.rule(edge) for edge in edges]
-                rules = {
-                    e: nothing(replay.values[replay.graph[e[0]].operands[e[1]]]) for e in edges
-                }
-                rules |= {(m.id, j): _besides(replay.rule((m.id, j)), rule)
-                          for m, rule in zip(members, both, strict=True)}  # fmt: skip
-                yield Candidate(
-                    f"at every step, what comes back to {operand} from {name} is computed from the "
-                    f"gradient at {text}, in place of that at {name}",
-                    1.1,
-                    predict=made_at_each(replay, rules, False),
-                    kind="wrong gradient",
-                )
-            continue
-        yield change(
-            f"at every step, what comes back to {operand} is computed from the gradient at {text}, "
-            f"in place of that at {name}",
-            1.1,
-            [
+        if replay.position[members[-1].id] > replay.position[nodes[-1].id]:
+            there = [
                 _from_another(replay.rule(edge), m.id)
                 for edge, m in zip(edges, members, strict=False)
-            ],
-            "wrong gradient",
-        )
+            ]
+            title = title.replace(f" from {name}", "", 1)
+            yield Slip(title, 1.1, dict(zip(edges, there, strict=False)), "wrong gradient")
+            continue
+        to = nodes[-1].operands[edges[-1][1]]
+        if to in members[-1].operands and len(members) == len(nodes):
+            j = members[-1].operands.index(to)
+            rules = {e: nothing(replay.values[replay.operand(e)]) for e in edges}
+            rules |= {
+                (m.id, j): _besides(replay.rule((m.id, j)), replay.rule(edge))
+                for m, edge in zip(members, edges, strict=True)
+            }
+            yield Slip(title, 1.1, rules, "wrong gradient")

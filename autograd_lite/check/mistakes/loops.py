@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import operator
 from collections.abc import Iterator, Sequence
@@ -11,18 +10,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import AnotherPass, text_of, times
+from autograd_lite.check.mistakes.backward_steps import is_product
 from autograd_lite.check.mistakes.loop_passes import (
     EdgeRule,
-    Into,
-    Values,
+    Slip,
     indices_of,
-    made_at_each,
     name_of,
     nothing,
     operand_name,
     plain,
-    stem,
     values_of,
 )
 from autograd_lite.check.mistakes.loop_steps import (
@@ -30,10 +26,7 @@ from autograd_lite.check.mistakes.loop_steps import (
     of_alike,
     of_composition,
     of_edges,
-    rule_of,
 )
-from autograd_lite.check.mistakes.paths import scaled_path
-from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -41,45 +34,25 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     mistake,
-    more,
     remembered,
-    same,
 )
 from autograd_lite.check.mistakes.repeated import Loop, loops, summing
-from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
-from autograd_lite.check.mistakes.softmax import softmax_forms
-from autograd_lite.check.mistakes.written_out import WrittenOut
+from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 
 @mistake("at every step", "What a loop computes forwards at every step has a step backwards.")
 def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
     """Make the same mistake at every step of a loop."""
-    replay = case.replay
-    if replay is None or target.id is None:
-        return
-    yield from _of_loops(replay)
-    for loop in loops(replay):
-        for nodes in loop.classes:
-            for i, key in enumerate(nodes[-1].operands):
-                if key != target.id:
-                    continue
-                edges = [
-                    edge
-                    for node in nodes
-                    if (edge := (node.id, i)) in replay.parts and node.operands[i] == key
-                ]
-                if 0 < len(edges) < len(replay.graph.consumers(replay.graph[key])):
-                    to, name = operand_name(replay, loop, nodes, i), name_of(replay, loop, nodes)
-                    part = sum(np.asarray(replay.parts[edge]) for edge in edges)
-                    path = f"at every step, what comes back to {to} from {name}"
-                    yield from scaled_path(case, target, key, part, path, 0.8, "path missing")
+    del target
+    yield from _of_loops(case.replay)
 
 
 @remembered
 def _of_loops(replay: Replay) -> Iterator[Candidate]:
     for loop in loops(replay):
-        yield from _of_loop(replay, loop)
+        yield from (slip.candidate(replay) for slip in _of_loop(replay, loop))
 
 
 MISTAKES["wrong time"] = Mistake(
@@ -87,7 +60,7 @@ MISTAKES["wrong time"] = Mistake(
 )
 
 
-def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def _of_loop(replay: Replay, loop: Loop) -> Iterator[Slip]:
     values = values_of(replay, loop)
     yield from _of_all(replay, loop)
     yield from of_alike(replay, loop)
@@ -102,45 +75,22 @@ def _of_loop(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 yield from of_edges(replay, loop, nodes, i, edges, values)
 
 
-def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def _of_all(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Yield what goes wrong at several operations of every step at once."""
-    every = "at every step, "
-    untransposed: dict[Edge, EdgeRule] = {}
-    count = 0
     for nodes in loop.classes:
-        operands = [[replay.values[node.operands[i]] for node in nodes] for i in range(
-            len(nodes[0].operands))]  # fmt: skip
-        primitive = nodes[0].primitive
-        products = primitive is not None and len(operands) == 2 == len(primitive.linear)
-        for i in (0, 1) if products else ():
-            other, edges = operands[1 - i], [(node.id, i) for node in nodes]
-            shape = np.shape(other[0])
-            if len(shape) == 2 and shape[0] == shape[1] > 1:
-                count += 1
-                for edge, x in zip(edges, other, strict=True):
-                    untransposed[edge] = plain(replay.rule(edge, operands={1 - i: x.T}))
-        if products and np.shape(operands[0][-1]) == np.shape(operands[1][-1]) == nodes[-1].shape:
-            rules = {
-                (node.id, i): plain(replay.rule((node.id, i), operands={1 - i: operands[i][k]}))
-                for k, node in enumerate(nodes)
-                for i in (0, 1)
-            }
-            one, two = (operand_name(replay, loop, nodes, i) for i in (0, 1))
-            yield Candidate(
-                f"{every}{one} and {two} are exchanged: what comes back to either from "
-                f"{name_of(replay, loop, nodes)} is multiplied by itself",
-                1.0,
-                predict=made_at_each(replay, rules, False),
-                kind="exchanged",
-            )
-        yield from _of_reductions(replay, loop, nodes)
         yield from _of_joints(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
     yield from _of_uses(replay, loop)
     yield from _by_another_index(replay, loop)
+    yield from _each_by_itself(replay, loop)
+    yield from _untransposed(replay, loop)
+
+
+def _each_by_itself(replay: Replay, loop: Loop) -> Iterator[Slip]:
+    """Hand nothing on from step to step."""
     step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
     sums = set(summing(replay))
-    crossing: dict[Edge, EdgeRule] = {
+    crossing = {
         (node.id, i): nothing(replay.values[x])
         for members in loop.classes
         for node in members
@@ -149,47 +99,28 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Candidate]:
         if step_of.get(x, step_of[node.id]) < step_of[node.id]
     }
     if crossing:
-        yield Candidate(
-            f"{every}nothing comes back from the step after: each is derived by itself",
-            0.9,
-            predict=made_at_each(replay, crossing, False),
-            kind="path missing",
-        )
-    if count > 1:
-        yield Candidate(
-            f"{every}.T is forgotten in every product with a square matrix",
-            0.75,
-            predict=made_at_each(replay, untransposed, False),
-            kind="not transposed",
-        )
+        title = "nothing comes back from the step after: each is derived by itself"
+        yield Slip(title, 0.9, crossing, "path missing")
 
 
-def _of_reductions(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
-    """Take another softmax for that of a logsumexp, or sum what was broadcast over another axis."""
-    name = name_of(replay, loop, nodes)
-    for forms in zip(*(softmax_forms(replay, node, name) for node in nodes), strict=False):
-        rules = {(x.id, 0): plain(form[2]) for x, form in zip(nodes, forms, strict=True)}
-        title, cost, _ = forms[-1]
-        yield Candidate(
-            f"at every step, {title}",
-            cost,
-            predict=made_at_each(replay, rules, False),
-            kind="another softmax",
-        )
-    for i, key in enumerate(nodes[-1].operands):
-        shape = replay.graph[key].shape
-        if nodes[-1].shape == shape[:1] * 2 and len(shape) == 2 and shape[1] == 1 < shape[0]:
-            rules = {(x.id, i): _summed_down(replay.rule((x.id, i))) for x in nodes}
-            yield Candidate(
-                f"at every step, what comes back to {operand_name(replay, loop, nodes, i)} from "
-                f"{name} is summed over axis 0, in place of 1",
-                0.9,
-                predict=made_at_each(replay, rules, False),
-                kind="summed over the wrong axis",
-            )
+def _untransposed(replay: Replay, loop: Loop) -> Iterator[Slip]:
+    """Use each of several square matrices as it is."""
+    rules: dict[Edge, EdgeRule] = {}
+    turned = 0
+    for nodes in loop.classes:
+        for i in (0, 1) if is_product(nodes[0]) else ():
+            shape = replay.graph[nodes[0].operands[1 - i]].shape
+            if len(shape) == 2 and shape[0] == shape[1] > 1:
+                turned += 1
+                for node in nodes:
+                    x = replay.values[node.operands[1 - i]].T
+                    rules[node.id, i] = plain(replay.rule((node.id, i), operands={1 - i: x}))
+    if turned > 1:
+        title = ".T is forgotten in every product with a square matrix"
+        yield Slip(title, 0.75, rules, "not transposed")
 
 
-def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Candidate]:
+def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Slip]:
     """Cut what comes back to one of several joined arrays out at another place."""
     if nodes[0].primitive is not ops.concatenate or nodes[0].parameters["axis"] is None:
         return
@@ -200,20 +131,13 @@ def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Ca
         for start in {0, whole[axis] - n} - {right}:
             index = (*(slice(None),) * (axis % len(whole)), slice(start, start + n))
             rules = {(node.id, i): plain(operator.itemgetter(index)) for node in nodes}
-            yield Candidate(
-                f"at every step, what comes back to {operand_name(replay, loop, nodes, i)} from "
-                f"{name_of(replay, loop, nodes)} is cut out from {start} on, not from {right}",
-                0.9,
-                predict=made_at_each(replay, rules, False),
-                kind="exchanged",
-            )
+            to, name = operand_name(replay, loop, nodes, i), name_of(replay, loop, nodes)
+            cut = f"cut out from {start} on, not from {right}"
+            title = f"what comes back to {to} from {name} is {cut}"
+            yield Slip(title, 0.9, rules, "exchanged")
 
 
-def _summed_down(rule: Rule) -> EdgeRule:
-    return lambda g, _: np.asarray(rule(g)).sum(axis=0)[:, None]
-
-
-def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Put what comes back to one piece of a tensor where another one belongs: gates exchanged."""
     picked = [nodes for nodes in loop.classes if nodes[0].primitive is ops.getitem]
     for one, two in itertools.combinations(picked, 2):
@@ -226,17 +150,15 @@ def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Candidate]:
             for node, other in (pair, pair[::-1])
         }
         names = (_used_as(replay, loop, nodes) for nodes in (one, two))
-        yield Candidate(
-            f"at every step, the pieces that become {' and '.join(names)} are exchanged: "
-            f"concatenated in another order",
-            1.0,
-            predict=made_at_each(replay, rules, False),
-            kind="exchanged",
+        title = (
+            f"the pieces that become {' and '.join(names)} are exchanged: "
+            f"concatenated in another order"
         )
+        yield Slip(title, 1.0, rules, "exchanged")
 
 
-def _of_uses(replay: Replay, loop: Loop) -> Iterator[Candidate]:
-    """Keep one of several paths back to a tensor, or exchange what two of them multiply by."""
+def _of_uses(replay: Replay, loop: Loop) -> Iterator[Slip]:
+    """Keep one of several paths back to a tensor."""
     meeting: dict[str, list[tuple[list[Node], int]]] = {}
     for nodes in loop.classes:
         for i, key in enumerate(nodes[-1].operands):
@@ -244,40 +166,15 @@ def _of_uses(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 meeting.setdefault(key, []).append((nodes, i))
     for uses in meeting.values():
         to = operand_name(replay, loop, *uses[0])
-        names = [name_of(replay, loop, nodes) for nodes, _ in uses]
-        for name, kept in zip(names, uses, strict=True) if len(uses) > 2 else ():
+        for kept, _ in uses if len(uses) > 2 else ():
             rules = {(node.id, i): nothing(replay.values[node.operands[i]])
-                     for nodes, i in uses if nodes is not kept[0] for node in nodes}  # fmt: skip
-            yield Candidate(
-                f"at every step, of what comes back to {to}, only that from {name} is there",
-                0.9,
-                predict=made_at_each(replay, rules, False),
-                kind="path missing",
-            )
-        for (one, i), (two, j) in itertools.combinations(uses, 2):
-            others = [replay.graph[nodes[-1].operands[1 - k]] for nodes, k in ((one, i), (two, j))
-                      if len(nodes[-1].operands) == 2]  # fmt: skip
-            if len(others) < 2 or one[-1].primitive is not two[-1].primitive:
-                continue
-            if others[0] is others[1] or others[0].shape != others[1].shape:
-                continue
-            values = [[replay.values[node.operands[1 - k]] for node in nodes]
-                      for nodes, k in ((one, i), (two, j))]  # fmt: skip
-            rules = {
-                (node.id, k): plain(replay.rule((node.id, k), operands={1 - k: x}))
-                for nodes, k, of in ((one, i, values[1]), (two, j, values[0]))
-                for node, x in zip(nodes, of, strict=False)
-            }
-            names = [operand_name(replay, loop, nodes, 1 - k) for nodes, k in ((one, i), (two, j))]
-            yield Candidate(
-                f"at every step, {names[0]} and {names[1]} are exchanged on the way back to {to}",
-                1.0,
-                predict=made_at_each(replay, rules, False),
-                kind="exchanged",
-            )
+                     for nodes, i in uses if nodes is not kept for node in nodes}  # fmt: skip
+            name = name_of(replay, loop, kept)
+            title = f"of what comes back to {to}, only that from {name} is there"
+            yield Slip(title, 0.9, rules, "path missing")
 
 
-def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Candidate]:
+def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Put what was picked back where another operation of the step picks: in another row."""
     picks = indices_of(loop)
     for others, _, each in picks:
@@ -299,12 +196,8 @@ def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Candidate]:
                 ways[f"what comes back from {name_of(replay, loop, nodes)} is put"] = one
             for words, some in ways.items():
                 if some and all(edge in replay.parts for edge in some):
-                    yield Candidate(
-                        f"at every step, {words} {where}",
-                        1.0,
-                        predict=made_at_each(replay, some, False),
-                        kind="another index",
-                    )
+                    title = f"{words} {where}"
+                    yield Slip(title, 1.0, some, "another index")
 
 
 def _with(node: Node, place: int, k: int) -> tuple[Any, ...]:
@@ -326,195 +219,3 @@ def _used_as(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> str:
     users = replay.graph.consumers(nodes[-1])
     members = [m for m in loop.classes if len(users) == 1 and users[0] in m]
     return name_of(replay, loop, members[0] if members else nodes)
-
-
-@more("at every step")
-def less_likely(case: Case, target: Target) -> Iterator[Candidate]:
-    """Clip at every step, use one's at all, scale, or make a mistake for one gradient alone."""
-    if case.replay is not None and target.id is not None:
-        yield from _clipped(case.replay)
-        yield from _of_one_step(case.replay)
-        yield from _for_one_alone(case.replay)
-        yield from _scaled(case, target)
-
-
-def _scaled(case: Case, target: Target) -> Iterator[Candidate]:
-    """Solve for the factor of what comes back at every step along one way, or from one tensor."""
-    replay = case.replay
-    if replay is None or target.hand.shape != target.right.shape:
-        return
-    gap = target.hand - target.right
-    if np.count_nonzero(target.hand) < 2 or not np.isfinite(gap).all():
-        return
-    for loop in loops(replay):
-        for nodes in reversed(loop.classes):  # What is nearest to the loss says it best.
-            ways = [[(x.id, i) for x in nodes if (x.id, i) in replay.parts]
-                    for i in range(len(nodes[-1].operands))]  # fmt: skip
-            name, several = name_of(replay, loop, nodes), sum(map(bool, ways)) > 1
-            said = [f"{operand_name(replay, loop, nodes, i)} from {name}" for i in range(len(ways))]
-            every = [edge for edges in ways for edge in edges]
-            for to, edges in [(name, every)] * several + list(zip(said, ways, strict=True)):
-                yield from _with_factor(case, target, gap, to, edges)
-
-
-def _with_factor(
-    case: Case, target: Target, gap: Any, to: str, edges: Sequence[Edge]
-) -> Iterator[Candidate]:
-    replay = case.replay
-    assert replay is not None
-    silent = {e: nothing(replay.values[replay.graph[e[0]].operands[e[1]]]) for e in edges}
-    without = made_at_each(replay, silent, False)(target) if edges else None
-    part = target.right - without if without is not None else np.zeros(())
-    size = float(np.sum(part * part))
-    factor = 1 + float(np.sum(gap * part)) / size if size else 1.0
-    if abs(factor) < 1e-9 or not same(target.right + (factor - 1) * part, target.hand):
-        return
-    why, flipped = reason(case, abs(factor)), abs(factor + 1) < 1e-9
-    if flipped or why is not None:
-        has = "its sign flipped" if flipped else f"a factor {shown(factor)}"
-        has += f": {why[0]}" if why and not flipped else ""
-        rules = {edge: _after(replay.rule(edge), times(factor)) for edge in edges}
-        yield Candidate(
-            f"at every step, what comes back to {to} has {has}",
-            1.0 + (why[1] if why and not flipped else 0.0),
-            predict=made_at_each(replay, rules, False),
-            kind="factor on a path",
-        )
-
-
-@remembered
-def _of_one_step(replay: Replay) -> Iterator[Candidate]:
-    """Use at all steps what one of them has computed: a variable as it is after the loop."""
-    for loop in loops(replay):
-        for nodes in loop.classes:
-            each = {stem(node.name) for node in nodes if node.name}  # Of branches, its own.
-            alike = len({node.shape for node in nodes}) == 1 and len(each) < len(nodes)
-            if not nodes[-1].shape or not alike:
-                continue
-            name = name_of(replay, loop, nodes)
-            some, more = (_computed_for(replay, loop, nodes, named) for named in (False, True))
-            for inside in (some, more)[: 1 + (len(some) < len(more))]:
-                for k, word in ((-1, "last"), (0, "first")):
-                    yield Candidate(
-                        f"at every step, {name} is that of the {word} step",
-                        1.15 if any(node.name for node in nodes) else 1.3,
-                        predict=AnotherPass(functools.partial(_with_values_of, replay, inside, k)),
-                        kind="wrong time",
-                    )
-
-
-def _computed_for(replay: Replay, loop: Loop, nodes: list[Node], named: bool) -> list[list[Node]]:
-    """Return a class of nodes with what is computed for it alone since the last product."""
-    found, place = {nodes[-1].id: nodes[-1]}, {m[-1].id: m for m in loop.classes}
-    waiting = [nodes[-1]]
-    for node in waiting:
-        for x in replay.graph.operands(node):
-            users = {user.id for user in replay.graph.consumers(x)}
-            alone = x.id in place and x.id not in found and users <= found.keys()
-            if alone and (named or not x.name) and x.primitive not in (ops.matmul, ops.einsum):
-                found[x.id] = x
-                waiting.append(x)
-    return [place[key] for key in found]
-
-
-def _with_values_of(
-    replay: Replay, classes: Sequence[Sequence[Node]], k: int, target: Target
-) -> Any:
-    values = dict(replay.values)
-    for nodes in classes:
-        values.update((node.id, replay.values[nodes[k].id]) for node in nodes)
-    return Replay(replay.graph, values).gradients.get(target.id or "")
-
-
-@remembered
-def _for_one_alone(replay: Replay) -> Iterator[Candidate]:
-    """Make the same mistake at every step in what comes back to one tensor that all steps use."""
-    for loop in loops(replay):
-        values, inside = values_of(replay, loop), {x.id for m in loop.classes for x in m}
-        written = list(compositions(replay, loop))
-        for nodes in loop.classes:
-            for i, key in enumerate(nodes[-1].operands):
-                edges = [(node.id, i) for node in nodes]
-                alike = all(node.operands[i] == key for node in nodes)
-                if not alike or key in inside or any(edge not in replay.parts for edge in edges):
-                    continue
-                rules = [[functools.partial(replay.sent, edge)] for edge in edges]
-                part = sum(np.asarray(replay.parts[edge]) for edge in edges)
-                yield from _above(loop, nodes, Into(replay, key, part, rules), values, written)
-
-
-def _above(
-    loop: Loop,
-    nodes: Sequence[Node],
-    into: Into,
-    values: dict[str, Values],
-    written: Sequence[Sequence[WrittenOut]],
-) -> Iterator[Candidate]:
-    """Go up from what uses a tensor, as long as there is one way."""
-    replay = into.replay
-    for _ in range(MOST_ABOVE):
-        together = next((t for t in written if [x.operand for x in t] == list(nodes)), None)
-        if together is not None:
-            yield from of_composition(replay, loop, together, values, into)
-            nodes = [x.node for x in together]
-            into = into.further([
-                rule_of(x.primitive, replay.values[x.operand.id], replay.values[x.node.id])
-                for x in together
-            ])  # fmt: skip
-            continue
-        ways = [[(user.id, j) for user in replay.graph.consumers(node)
-                 for j, x in enumerate(user.operands)
-                 if x == node.id and (user.id, j) in replay.parts] for node in nodes]  # fmt: skip
-        users = [replay.graph[way[0][0]] for way in ways if len(way) == 1]
-        members = next((m for m in loop.classes if users and users[0] in m), [])
-        late = members.index(users[0]) if members else 0  # The first step may have none.
-        edges = [way[0] for way in ways if way]
-        positions = {i for _, i in edges}
-        whole = len(users) == len(nodes) and members[late : late + len(nodes)] == users
-        if not whole or len(positions) != 1:
-            return
-        end = late + len(users)
-        known = {text: of_class[late:end] for text, of_class in values.items()}
-        of_steps = Loop([m[late:end] for m in loop.classes if len(m) >= end])
-        yield from of_edges(replay, of_steps, users, positions.pop(), edges, known, into)
-        into = into.further([functools.partial(replay.sent, edge) for edge in edges])
-        nodes = users
-
-
-MOST_ABOVE = 5
-"""How many operations are gone up."""
-
-
-def _clipped(replay: Replay) -> Iterator[Candidate]:
-    """Clip what arrives at one operation of every step, to a usual size."""
-    for loop in loops(replay):
-        for nodes in loop.classes:
-            reached = [node for node in nodes if node.id in replay.gradients]
-            if not reached or not nodes[-1].shape:
-                continue
-            edges = [edge for node in reached for edge in replay.parts if edge[0] == node.id]
-            name = name_of(replay, loop, nodes)
-            for most in CLIPPED_TO:
-                for word, clip in (("±", _entries_clipped(most)), ("the norm ", _length(most))):
-                    rules = {edge: _after(replay.rule(edge), clip) for edge in edges}
-                    yield Candidate(
-                        f"at every step, the gradient at {name} is clipped to {word}{most:g}",
-                        1.5,
-                        predict=made_at_each(replay, rules, False),
-                        kind="clipped",
-                    )
-
-
-CLIPPED_TO = (1.0, 0.5, 5.0, 0.1, 0.25, 0.2, 0.3, 0.4, 2.0, 3.0, 10.0)
-
-
-def _entries_clipped(most: float) -> Rule:
-    return lambda g: np.clip(g, -most, most)
-
-
-def _length(most: float) -> Rule:
-    return lambda g: g * min(1.0, most / max(float(np.linalg.norm(g)), 1e-300))
-
-
-def _after(rule: Rule, clip: Rule) -> EdgeRule:
-    return lambda g, _: rule(clip(g))

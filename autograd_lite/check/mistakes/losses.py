@@ -10,17 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    Made,
-    Together,
-    always,
-    grouped,
-    replaced,
-    text_of,
-)
-from autograd_lite.check.mistakes.differences import LINKS, Difference, along, differences, multiple
-from autograd_lite.check.mistakes.picks import indices
-from autograd_lite.check.mistakes.reasons import shown
+from autograd_lite.check.mistakes.differences import LINKS, Difference, along, differences
+from autograd_lite.check.mistakes.made import Together, replaced
 from autograd_lite.check.mistakes.registry import (
     Array,
     Candidate,
@@ -29,27 +20,21 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     same,
 )
-from autograd_lite.check.mistakes.repeated import loops
-from autograd_lite.check.mistakes.replay import Replay, is_shifted
+from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
+from autograd_lite.check.mistakes.texts import grouped, text_of
 
 
 @mistake("loss", "Derive the loss by what it is compared with: prediction minus target, usually.")
 def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
     """Put something else in the place of prediction minus target."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     whole = differences(replay)
     of_terms = {
         d: f"in the term {term_text(one, end)}: "
         for end, one in terms_alone(replay).items()
         for d in differences(one)
     }
-    for d in whole:
-        if target.id in replay.behind(d.key):
-            yield from _smoothed(replay, d, target)
-            yield from _half_weighted(replay, d, target)
     known = {d.key for d in whole}
     every = [*whole, *(d for d in of_terms if d.key not in known)]
     for d in every:
@@ -59,25 +44,7 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
         for title, cost, wrong in (*_instead(replay, d), *_of_another(d, every)):
             where = of_terms.get(d, "")
             yield Candidate(where + title, cost + far, predict=d.instead(replay, wrong))
-    yield from _binary(replay, target)
     yield from _at_every_step(replay)
-
-
-def _binary(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Add the terms of a binary cross-entropy for the classes that are not the label."""
-    for node in replay.graph:
-        p, g = np.asarray(replay.values[node.id]), replay.gradients.get(node.id)
-        if g is None or g.shape != p.shape or not p.ndim or target.id not in replay.behind(node.id):
-            continue
-        levels = -g * p  # 1 / n at the labels, and 0 elsewhere.
-        at, c = g != 0, float(levels.max())
-        if 0 < at.sum() < at.size and ((p > 0) & (p < 1)).all() and same(levels, c * at):
-            text = grouped(text_of(replay.graph, node))
-            yield Candidate(
-                f"the other classes get 1 / (1 - {text}), as from a binary cross-entropy",
-                0.95,
-                predict=replaced(replay, node.id, always(g + c * ~at / (1 - p))),
-            )
 
 
 def _of_another(
@@ -95,65 +62,6 @@ def _of_another(
         ):
             if text[0] != text[1] and not np.array_equal(one, belongs):
                 yield f"{text[0]} stands in place of {text[1]}", 0.85, wrong
-
-
-def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
-    """Solve for the one factor of a prediction, or of a target, that is weighted row by row."""
-    if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
-        return
-    there = ((x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name)
-    most = float(np.max(d.c))
-    rows = np.shape(d.c)[-1] == 1 < d.p.shape[-1]
-    counts = rows and np.isin(np.round(d.c / (most or 1.0), 9), (0, 1)).all()
-    says = "the weights are missing from {}, and only at {}"
-    if counts:
-        says = "{} is there in the rows, too, that do not count in the loss"
-    says, k = next(
-        ((f"{x.name} is missing from {{}}, and only at {{}}", k) for x, w in there
-         if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
-        (says, most if counts else 0.0),
-    )  # fmt: skip
-    for text, other, term in ((d.p_text, d.y_text, d.p), (d.y_text, d.p_text, -d.y)):
-        sides = (along(x, d.axis) for x in (term, d.c * term))
-        made = Made(replay, d.key, *map(always, sides))
-        factor = made.factor(target)
-        if factor is not None and abs(factor) > 1e-9:
-            besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
-            yield Candidate(
-                f"{says.format(text, other)}{besides}",
-                1.1,
-                predict=made.times(factor),
-            )
-
-
-def _smoothed(replay: Replay, d: Difference, target: Target) -> Iterator[Candidate]:
-    """Solve for a target that is one number at the label, and another elsewhere."""
-    if d.link != "softmax" or d.axis != -1 or np.ndim(d.c) or np.count_nonzero(target.hand) < 4:
-        return
-    if target.hand.shape != target.right.shape:
-        return
-    low, high = d.y.min(), d.y.max()
-    if d.y.shape[-1] < 3 or not np.isin(d.y, (low, high)).all() or low == high:
-        return
-    at_label = (d.y == high).astype(float)
-    equations, goals = [], []
-    for goal, moved in replaced(replay, d.key, always(d.c * d.p)).goals(target):
-        equations.append([np.sum(d.c * at_label * moved), np.sum(d.c * (1 - at_label) * moved)])
-        goals.append(np.sum(d.c * d.y * moved) - goal)
-    if len(goals) < 2 or abs(np.linalg.det(equations)) < 1e-14:
-        return
-    there, elsewhere = (
-        0.0 if abs(x) < 1e-9 else float(f"{x:.7g}") for x in np.linalg.solve(equations, goals)
-    )
-    if (there, elsewhere) == (1.0, 0.0):
-        title = f"the one-hot of the labels stands in place of {d.y_text}, which is smoothed"
-    else:
-        title = (
-            f"{d.y_text} is taken as {shown(there)} at the label and {shown(elsewhere)} elsewhere, "
-            f"in place of {shown(high)} and {shown(low)}: smoothed otherwise"
-        )
-    instead = there * at_label + elsewhere * (1 - at_label)
-    yield Candidate(title, 1.05, predict=replaced(replay, d.key, always(d.c * (d.p - instead))))
 
 
 def _at_every_step(replay: Replay) -> Iterator[Candidate]:
@@ -175,7 +83,7 @@ def _at_each(replay: Replay, each: Sequence[Difference]) -> Iterator[Candidate]:
         made = [d.instead(replay, x[2]) for d, x in zip(each, changes, strict=True)]
         title = f"at every step, {changes[0][0]}"
         yield Candidate(title, changes[0][1] + 0.1, predict=Together(made))
-    for title, cost, targets in _targets_of_steps(replay, each):
+    for title, cost, targets in _targets_of_steps(each):
         made = [
             d.instead(replay, functools.partial(_minus, d, y))
             for d, y in zip(each, targets, strict=True)
@@ -191,10 +99,8 @@ def _apart(d: Difference, times_p: float, times_y: float) -> Any:
     return times_p * d.p - times_y * d.y
 
 
-def _targets_of_steps(
-    replay: Replay, each: Sequence[Difference]
-) -> Iterator[tuple[str, float, Sequence[Any]]]:
-    """Yield targets of another step, or what the steps use, in place of the targets of each."""
+def _targets_of_steps(each: Sequence[Difference]) -> Iterator[tuple[str, float, Sequence[Any]]]:
+    """Yield the targets of another step in place of those of each."""
     text, ys = each[0].y_text, [d.y for d in each]  # The last step comes first.
     for word, others in (
         ("before", [*ys[1:], ys[0]]), ("before", [*ys[1:], ys[-1]]),
@@ -202,20 +108,6 @@ def _targets_of_steps(
         ("that is first", [ys[-1]] * len(ys)), ("that is last", [ys[0]] * len(ys)),
     ):  # fmt: skip
         yield f"{text} is that of the step {word}", 0.95, others
-    used: list[list[Any]] = []
-    for loop in loops(replay):
-        for nodes in loop.classes:
-            for i in range(len(nodes[0].operands)):
-                values = [replay.values[node.operands[i]] for node in nodes][::-1]
-                turned = [np.swapaxes(x, each[0].axis, -1) for x in values if np.ndim(x) > 1]
-                if len(turned) == len(ys) and all(
-                    x.shape == y.shape for x, y in zip(turned, ys, strict=True)
-                ):
-                    inner = nodes[-1].operands[i] in replay.gradients
-                    if not inner and not all(x is turned[0] for x in turned):
-                        used.append(turned)
-    for values in used:
-        yield f"the input of the step stands in place of {text}", 0.95, values
 
 
 def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callable[[], Any]]]:
@@ -247,11 +139,6 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     zt = grouped(text_of(replay.graph, replay.graph[d.key]))
     text = f"the prediction is taken before the {name}: {zt} - {yt} in place of {error}"
     yield text, 0.8, lambda: c * (z - y)
-    if is_shifted(replay.graph, node := replay.graph[d.key]) and d.axis == -1:
-        before = np.asarray(replay.values[node.operands[0]])
-        text = grouped(text_of(replay.graph, replay.graph[node.operands[0]]))
-        text = f"the prediction is taken before the {name}: {text} - {yt} in place of {error}"
-        yield text, 0.8, lambda: c * (before - y)
     derivative = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
     written = pt if name == "exp" else f"{pt} * (1 - {pt})"
     yield (
@@ -284,29 +171,7 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         text = f"the derivative of the sigmoid at {pt} is left out"
         yield text, 0.65, lambda: c * e / (p * (1 - p))
         return
-    shifted = z - z.max(axis=-1, keepdims=True)
-    yield (
-        f"the prediction is taken before the {name}: {zt}, less its largest entry, - {yt} in place "
-        f"of {error}",
-        0.95,
-        lambda: c * (shifted - y),
-    )
     yield from _softmax(d, z)
-    for other, _, text in indices(replay):
-        rows = d.p.ndim == 2 and d.axis == -1 and other.ndim == 1
-        if rows and len(other) == len(p) and other.max() < p.shape[1]:
-            text = f"{yt} is that of {text}"
-            yield text, 0.95, functools.partial(_minus, d, np.eye(p.shape[1])[other])
-    node = replay.graph[d.key]
-    for x in node.operands if node.primitive in (ops.multiply, ops.divide) else ():
-        scores = np.asarray(replay.values[x])
-        if scores.shape == z.shape and d.axis == -1:
-            text = f"the softmax is that of {text_of(replay.graph, replay.graph[x])}, not of {zt}"
-            yield text, 0.9, functools.partial(_of_scores, scores, y, c)
-
-
-def _of_scores(scores: Array, y: Array, c: Any) -> Array:
-    return np.asarray(c * (ops.softmax.forward(scores, axis=-1) - y))
 
 
 def _along_columns(z: Array, y: Array, c: Any) -> Array:
@@ -391,8 +256,6 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
 def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
     """Add the same number too much or too little at the entry that belongs to the label."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     graph = replay.graph
     for node in graph:
         if node.primitive is not ops.getitem or node.id not in replay.gradients:
@@ -419,20 +282,19 @@ def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
                 (1.0, "the margin of the true class itself is not taken out"),
             )
         ):
-            yield Candidate(
+            title = (
                 f"at the entries of the labels, the gradient at {name} is {unit:.4g} too "
-                f"{'small' if times < 0 else 'large'}: {words}",
-                0.95,
-                predict=replaced(replay, key, always(g + times * unit * at_label)),
+                f"{'small' if times < 0 else 'large'}: {words}"
             )
+            yield Candidate(title, 0.95, predict=replaced(replay, key, g + times * unit * at_label))
         yield Candidate(
             f"at the entries of the labels, the gradient at {name} is -1 for each row, and not "
             f"minus how many classes count",
             0.9,
-            predict=replaced(replay, key, always(np.where(at_label != 0, -unit, g))),
+            predict=replaced(replay, key, np.where(at_label != 0, -unit, g)),
         )
         yield Candidate(
             f"the true class gets no gradient: at the entries of the labels, that at {name} is 0",
             0.8,
-            predict=replaced(replay, key, always(np.where(at_label != 0, 0.0, g))),
+            predict=replaced(replay, key, np.where(at_label != 0, 0.0, g)),
         )

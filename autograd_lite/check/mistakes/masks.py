@@ -12,30 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    FEWEST_BITS,
-    Made,
-    Step,
-    always,
-    distinct,
-    slack,
-    steps,
-    text_of,
-    times,
-    wrong,
-)
+from autograd_lite.check.mistakes.backward_steps import FEWEST_BITS, Step, steps, times
+from autograd_lite.check.mistakes.made import Made, distinct, slack, wrong
 from autograd_lite.check.mistakes.reasons import numbers, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 
 @mistake("mask", "A mask lets the same entries through backwards as forwards.")
 def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
     """Reverse a mask, leave it out, take it of what arrives, or put the value in its place."""
-    if case.replay is None or target.id is None:
-        return
     for step in steps(case, target):
         g = step.replay.gradients[step.node.id]
         other, is_mask = step.other, False
@@ -51,7 +40,7 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
                     (f"the factor {scale} is missing", mask != 0),
                     (f"the mask is left out: {scale} comes back everywhere", entries[1]),
                 )[: 3 if entries[1] != 1 else 1]:
-                    yield Candidate(title, 0.8, predict=step.wrong(times(factor)))
+                    yield step.candidate(title, 0.8, times(factor))
                 continue
         if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
             continue
@@ -61,7 +50,6 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
             yield from _of_levels(
                 step.node, step.operand, target, step.replay, derivative=derivative, made=made
             )
-        yield from _of_two(step)
     yield from _of_pieces(case, target)
     yield from _exchanged(case.replay)
     yield from _counted(case.replay, target)
@@ -71,7 +59,7 @@ def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
     """Add a term of the loss for each entry that a mask lets through, where these are gone over."""
     masks = [x for x in replay.graph if x.name and np.ndim(x.value) == 2 and _is_mask(x.value)]
     for end, alone in terms_alone(replay).items() if masks else ():
-        part = np.asarray(alone.gradients.get(target.id or "", 0.0))
+        part = np.asarray(alone.gradients.get(target.id, 0.0))
         for mask, axis in itertools.product(masks, (0, 1)):
             each = np.sum(mask.value, axis=axis)
             if part.shape[:1] != each.shape or not np.ptp(each):
@@ -82,7 +70,7 @@ def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
                     f"the term {term_text(replay, end)} of the loss is added for each 1 in a "
                     f"{'row' if axis else 'column'} of {mask.name}{words}",
                     1.3,
-                    predict=Made(replay, target.id or "", always(part * times_each), always(part)),
+                    predict=Made(replay, target.id, part * times_each, part),
                     kind="term of the loss",
                 )
 
@@ -105,47 +93,6 @@ def _exchanged(replay: Replay) -> Iterator[Candidate]:
             yield Candidate(title, 0.85, predict=wrong(replay, rules))
 
 
-def _of_two(step: Step) -> Iterator[Candidate]:
-    """Send what comes back to the larger of two tensors to the smaller one, or to both."""
-    replay, edges = step.replay, [(step.node.id, i) for i in (0, 1)]
-    if step.primitive not in (ops.maximum, ops.minimum) or step.edge[1]:
-        return
-    one, two = (np.asarray(replay.values[x]) for x in step.node.operands)
-    if one.shape != two.shape or not one.shape or any(e not in replay.parts for e in edges):
-        return
-    wins = np.greater if step.primitive is ops.maximum else np.less
-    g = replay.gradients[step.node.id]
-    first, second = wins(one, two), wins(two, one)
-    names = [text_of(replay.graph, replay.graph[x]) for x in step.node.operands]
-    for title, masks in (
-        ("the condition of {} is reversed", (second, first)),
-        ("the condition of {} is reversed", (~first, ~second)),
-        (f"{names[0]} gets all of the gradient of {{}}", (np.ones_like(one), 0 * two)),
-        (f"{names[1]} gets all of the gradient of {{}}", (0 * one, np.ones_like(two))),
-        ("both operands of {} get all of its gradient", (np.ones_like(one), np.ones_like(two))),
-        ("{} goes by the sign of what arrives there, on the way back", (wins(g, 0), ~wins(g, 0))),
-        *_without_factors(step, wins),
-    ):
-        rules = {edge: times(mask) for edge, mask in zip(edges, masks, strict=True)}
-        yield Candidate(title.format(step.name), 0.85, predict=wrong(replay, rules))
-
-
-def _without_factors(step: Step, wins: Any) -> Iterator[tuple[str, Any]]:
-    """Compare what two tensors are without a factor that both have: its sign is ignored."""
-    graph, values = step.replay.graph, step.replay.values
-    sides = [graph[x] for x in step.node.operands]
-    if any(side.primitive is not ops.multiply for side in sides):
-        return
-    for factor in set(sides[0].operands) & set(sides[1].operands):
-        one, two = (
-            np.asarray(values[side.operands[1 - side.operands.index(factor)]]) for side in sides
-        )
-        yield (
-            f"the condition of {{}} is taken without the factor {text_of(graph, graph[factor])}",
-            (~wins(two, one), wins(two, one)),
-        )
-
-
 def _sends_times(step: Step, factor: Any) -> Any:
     return step.wrong(times(factor))
 
@@ -153,7 +100,6 @@ def _sends_times(step: Step, factor: Any) -> Any:
 def _of_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     """Find what is one multiple of a tensor where that is positive, and another elsewhere."""
     replay = case.replay
-    assert replay is not None
     for node in replay.graph:
         if node.primitive is not ops.where or node.id not in replay.gradients:
             continue
@@ -213,7 +159,7 @@ def _of_levels(
     shared = replay.ties == "shared" and replay.has_ties  # A share looks like a leaky slope.
     if low or shared or not isinstance(outside, Made) or outside.both[0] is None:
         return
-    besides = Made(replay, outside.key, lambda: outside.both[0], always(0 * outside.both[0]))
+    besides = Made(replay, outside.key, lambda: outside.both[0], 0 * outside.both[0])
     slope = besides.factor(target)
     flipped = slope is not None and abs(slope + high) < 1e-6
     if slope is not None and not few and (flipped or 1e-6 < slope / high < 0.6):
@@ -243,12 +189,11 @@ def another_mask(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         drawn = _drawn(step, target, entries[1])
         if drawn is not None:
-            yield Candidate(
+            title = (
                 f"the mask {text_of(replay.graph, other)} is not that of the forward pass: it was "
-                f"drawn anew",
-                2.8,
-                predict=step.wrong(times(drawn)),
+                f"drawn anew"
             )
+            yield step.candidate(title, 2.8, times(drawn))
 
 
 def _drawn(step: Step, target: Target, size: float) -> Any:
@@ -266,7 +211,7 @@ def _drawn(step: Step, target: Target, size: float) -> Any:
     for row in range(rows):
         alone = np.zeros_like(g)
         alone[row] = g[row]
-        each.append(replay.added(step.operand.id, alone).get(target.id or ""))
+        each.append(replay.added(step.operand.id, alone).get(target.id))
     if any(part is None for part in each):
         return None
     parts = np.array(each)
@@ -308,7 +253,7 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
     the running sum of what the entries contribute, along two directions, tells the threshold.
     """
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     if distinct(target.hand) < FEWEST_NUMBERS and target.hand.size < FEWEST_ENTRIES:
         return  # Of few numbers, chance gives too many: each is some sum over the entries.
@@ -317,26 +262,6 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         for by in _goes_by(replay, choice)[:MOST_ORDERED]:
             yield from _moved(case, target, choice, by)
-        yield from _of_another_tensor(replay, choice)
-
-
-def _of_another_tensor(replay: Replay, choice: Choice) -> Iterator[Candidate]:
-    """Choose by the sign of another tensor, where both sides of a choice have a gradient."""
-    taken, node = choice.taken, choice.node
-    if len(choice.edges) < 2 or any(edge not in replay.parts for edge in choice.edges):
-        return
-    for x in replay.graph:
-        mask = np.asarray(replay.values[x.id]) > 0
-        if not x.name or mask.shape != taken.shape or mask.all() or not mask.any():
-            continue
-        if not np.array_equal(mask, taken) and not np.array_equal(mask, ~taken):
-            rules = dict(zip(choice.edges, (times(mask), times(~mask)), strict=True))
-            yield Candidate(
-                f"{text_of(replay.graph, node)} goes by {x.name} > 0 on the way back, not by what "
-                f"it goes by forwards",
-                1.3,
-                predict=wrong(replay, rules),
-            )
 
 
 def _choices(replay: Replay) -> Iterator[Choice]:
@@ -402,7 +327,6 @@ def _goes_by(replay: Replay, choice: Choice) -> list[By]:
 
 def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candidate]:
     replay = case.replay
-    assert replay is not None
     value = by.value.ravel()
     order = np.argsort(-value if by.above else value, kind="stable")  # What is taken comes first.
     taken = choice.taken.ravel()[order]
@@ -411,7 +335,7 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
         return
     found, size = [], 0.0
     g = replay.gradients[choice.node.id]
-    for u, moved in replay.tangents(target.id or ""):
+    for u, moved in replay.tangents(target.id):
         sides = [moved.get(replay.graph[key].operands[i], 0.0) for key, i in choice.edges]
         each = np.broadcast_to(g * (sides[0] - (sides[1] if len(sides) > 1 else 0.0)), g.shape)
         each = each.ravel()[order]
@@ -450,7 +374,7 @@ def _ranges(numbers: Any) -> Iterator[tuple[int, int]]:
 def _border(case: Case, ends: tuple[Any, Any]) -> tuple[str, bool]:
     """Return the text of a threshold between two values, and whether that is a known number."""
     low, high = sorted(ends)
-    leaves = [x for x in case.replay.graph if x.primitive is None] if case.replay else []
+    leaves = [x for x in case.replay.graph if x.primitive is None]
     known = {"0": 0.0, **{shown(k): k for k in numbers(case)}}
     known |= {
         x.name: float(np.real(x.value).flat[0]) for x in leaves if x.name and x.value.size == 1

@@ -10,17 +10,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    Step,
-    always,
-    replaced,
-    slack,
-    steps,
-    text_of,
-    wrong,
-)
+from autograd_lite.check.mistakes.backward_steps import Step, always, steps
+from autograd_lite.check.mistakes.made import replaced, slack, wrong
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 
 MOST_AXES = 4
 """Of so many axes, all orders are tried."""
@@ -32,9 +26,6 @@ Way = tuple[str, float, Array]
 @mistake("moved back", "What a copy, a transpose or a join has moved goes back where it came from.")
 def moved_back(case: Case, target: Target) -> Iterator[Candidate]:
     """Undo a repetition, a transpose or a join in another way."""
-    if case.replay is None:
-        return
-    yield from _exchanged(case.replay, target)
     for step in steps(case, target, once=True):
         ways = WAYS.get(step.primitive)
         for text, cost, sent in ways(step, step.replay.gradients[step.node.id]) if ways else ():
@@ -60,17 +51,6 @@ def _of_repeat(step: Step, g: Array) -> Iterator[Way]:
     yield text, 1.0, tiled.sum(k)
 
 
-def _of_tile(step: Step, g: Array) -> Iterator[Way]:
-    """Take copies that come one after the other for neighbours."""
-    for k, (n, m) in enumerate(zip(g.shape, step.operand.shape, strict=False)):
-        rest = g.shape[:k] + g.shape[k + 1 :], step.operand.shape[:k] + step.operand.shape[k + 1 :]
-        if m and n > m and g.ndim == len(step.operand.shape) and rest[0] == rest[1]:
-            name = text_of(step.replay.graph, step.operand)
-            copies = g.reshape(*g.shape[:k], m, n // m, *g.shape[k + 1 :])
-            text = f"the copies of {name} are summed as those of np.repeat are, not of np.tile,"
-            yield text, 1.0, copies.sum(k + 1)
-
-
 def _of_transpose(step: Step, g: Array) -> Iterator[Way]:
     """Put axes in another order than the one that takes the forward one back."""
     if not 2 < g.ndim <= MOST_AXES:
@@ -81,27 +61,6 @@ def _of_transpose(step: Step, g: Array) -> Iterator[Way]:
         if axes not in (right, tuple(range(g.ndim))):  # Only reshaped, it is named elsewhere.
             text = f"the axes are transposed by {axes}, and not by {right},"
             yield text, 1.0, g.transpose(axes).reshape(step.operand.shape)
-
-
-def _exchanged(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Exchange the two halves of what was joined, or take every other slice for a half."""
-    for node in replay.graph:
-        g = replay.gradients.get(node.id)
-        if g is None or node.primitive not in (ops.concatenate, ops.stack):
-            continue
-        for axis, n in enumerate(g.shape) if target.id in replay.behind(node.id) else ():
-            halves = np.arange(n - n % 2).reshape(2, -1)
-            for words, order in (
-                ("exchanged", halves[::-1]),
-                ("taken as every other slice, [0::2] and [1::2]", halves.ravel().reshape(-1, 2).T),
-                ("put back as every other slice, [0::2] and [1::2]", halves.T),
-            ) if n > 1 and not n % 2 else ():  # fmt: skip
-                yield Candidate(
-                    f"the two halves of the gradient at {text_of(replay.graph, node)} along axis "
-                    f"{axis} are {words}",
-                    1.1,
-                    predict=replaced(replay, node.id, always(g.take(order.ravel(), axis))),
-                )
 
 
 # ------------------------------------------------------------------------ a part of a sum
@@ -118,7 +77,7 @@ def part_of_a_sum(case: Case, target: Target) -> Iterator[Candidate]:
     A gradient is linear in each slice. So running sums along two directions tell the run.
     """
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     directions = list(replay.tangents(target.id))
     goals = np.array([np.sum(u * (target.hand - target.right)) for u, _ in directions])
@@ -181,12 +140,12 @@ def _moved(step: Step, moved: Any) -> Any:
 
 
 def _of_all(replay: Replay, key: str, g: Array, kept: Array) -> Any:
-    return replaced(replay, key, always(g * kept))
+    return replaced(replay, key, g * kept)
 
 
 def _masked(step: Step, kept: Array, *, after: bool) -> Any:
     return step.wrong(lambda g: step.rule(g) * kept if after else step.rule(g * kept))
 
 
-WAYS = {ops.repeat: _of_repeat, ops.tile: _of_tile, ops.transpose: _of_transpose}
+WAYS = {ops.repeat: _of_repeat, ops.transpose: _of_transpose}
 """In what other ways an operation may be undone."""

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, Together, always, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import always, steps
+from autograd_lite.check.mistakes.made import Made, Together
 from autograd_lite.check.mistakes.other_operands import wrong_axis
 from autograd_lite.check.mistakes.paths import scaled_path
 from autograd_lite.check.mistakes.registry import (
@@ -24,6 +25,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 Axes = tuple[int, ...]
@@ -154,8 +156,6 @@ def _of_length(replay: Replay, node: Node, before: Sequence[Node]) -> Iterator[N
 def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
     """Change one of the three terms of the gradient of a normalisation."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for norm in norms(replay):
         if target.id not in replay.behind(norm.into):
             continue
@@ -165,7 +165,7 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
         total = replay.added(norm.out, g)[norm.into]
         right = first, second, total - first - second  # As eps may be outside of the root.
         for title, cost, instead in _changes(g, norm, u, right):
-            yield Candidate(title, cost, predict=Made(replay, norm.into, instead, always(total)))
+            yield Candidate(title, cost, predict=Made(replay, norm.into, instead, total))
         for node in replay.graph.consumers(replay.graph[norm.out]):
             above = replay.gradients.get(node.id)
             if node.primitive is ops.multiply and above is not None and above.shape == g.shape:
@@ -175,7 +175,7 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
                     f"the factor {text_of(replay.graph, gain)} is missing in what comes through "
                     f"the mean and the variance of {u}",
                     0.86,
-                    predict=Made(replay, norm.into, always(right[0] + sum(without)), always(total)),
+                    predict=Made(replay, norm.into, right[0] + sum(without), total),
                 )
         scale = "variance" if norm.centred else norm.called[0]
         named = {
@@ -191,30 +191,6 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             if term.any():
                 kinds = ("normalisation", "normalisation")
                 yield from scaled_path(case, target, norm.into, term, name, 0.6, *kinds)
-
-
-@mistake("running statistics", "What is not computed from the batch is a constant on the way back.")
-def running_statistics(case: Case, target: Target) -> Iterator[Candidate]:
-    """Take the mean and the variance for those of the batch, though they are constants."""
-    for step in steps(case, target):
-        replay, graph = step.replay, step.replay.graph
-        scale = [x for x in graph.operands(step.node) if x is not step.operand]
-        moved = step.operand.primitive in (ops.subtract, ops.add) and step.edge[1] == 0
-        if step.primitive is not ops.divide or not moved or len(step.node.shape) < 2:
-            continue
-        constants = [*scale, *graph.operands(step.operand)[1:]]
-        if any(x.id in replay.gradients or not x.shape for x in constants):
-            continue
-        n, g = np.asarray(replay.values[step.node.id]), replay.gradients[step.node.id]
-        for axes in _axes(n):
-            inner = g - g.mean(axes, keepdims=True) - n * (g * n).mean(axes, keepdims=True)
-            yield Candidate(
-                f"the gradient at {step.name} goes through the mean and the variance of the batch, "
-                f"though {text_of(graph, constants[1])} and {text_of(graph, constants[0])} are "
-                f"constants",
-                0.9,
-                predict=step.wrong(always(step.rule(inner))),
-            )
 
 
 def _changes(
@@ -316,7 +292,7 @@ def _changes(
 @more(wrong_axis)
 def wrong_sums(case: Case, target: Target) -> Iterator[Candidate]:
     """Sum what comes back to a tensor that was broadcast over another axis, or not at all."""
-    if target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     for step in steps(case, target, once=True):
         x, shape = step.operand, step.node.shape
@@ -332,7 +308,7 @@ def wrong_sums(case: Case, target: Target) -> Iterator[Candidate]:
         right = _further(replay, x, raw.sum(axes, keepdims=True), layout)
         terms = [raw]
         for edge, part in replay.parts.items():  # As that of a mean, of which the others are 0.
-            if replay.graph[edge[0]].operands[edge[1]] == key and np.shape(part) == shape:
+            if replay.operand(edge) == key and np.shape(part) == shape:
                 term = np.asarray(step.rule(part))
                 if same(term.sum(axes), raw.sum(axes)) and not same(term, raw):
                     terms.append(term)
@@ -355,7 +331,7 @@ def wrong_sums(case: Case, target: Target) -> Iterator[Candidate]:
                         f"{at} is {verb} over {over}, in place of {', '.join(map(str, axes))}",
                         1.0 + 0.001 * far,
                         predict=Together([
-                            Made(replay, key, always(wrong[key]), always(part))
+                            Made(replay, key, wrong[key], part)
                             for key, part in right.items()
                         ]),
                     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,15 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     FEWEST_BITS,
     MOST_VALUES,
-    Made,
     Step,
     activations,
     given,
-    grouped,
-    only,
     orders,
     steps,
     tells,
-    text_of,
     viewed,
-    wrong,
 )
+from autograd_lite.check.mistakes.made import Made, only, wrong
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -37,6 +33,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay, Rule
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
 
 MOST_MEETING, MOST_USES = 6, 50
@@ -58,20 +55,16 @@ def not_transposed(case: Case, target: Target) -> Iterator[Candidate]:
     for step in steps(case, target):
         *most, rows = step.node.shape or (0,)
         if step.is_matrix_product and most[-1:] == [rows] != [1]:
-            yield Candidate(
-                f"the gradient at {step.name} is used transposed",
-                0.9,
-                predict=wrong(step.replay, {step.edge: _of_transposed(step.rule)}),
-            )
+            title = f"the gradient at {step.name} is used transposed"
+            yield step.candidate(title, 0.9, _of_transposed(step.rule))
         for i, x in enumerate(step.node.operands if not step.is_product else ()):
             value = np.asarray(step.replay.values[x])  # As in the rule of a solution.
             if not step.primitive.entrywise and value.ndim == 2 and len(set(value.shape)) == 1:
-                yield Candidate(
+                title = (
                     f"the .T of {text_of(step.replay.graph, step.replay.graph[x])} is forgotten on "
-                    f"the way back from {step.name}",
-                    0.9,
-                    predict=step.wrong(step.replay.rule(step.edge, operands={i: value.T})),
+                    f"the way back from {step.name}"
                 )
+                yield step.candidate(title, 0.9, step.replay.rule(step.edge, operands={i: value.T}))
 
 
 @more("not transposed")
@@ -104,12 +97,7 @@ def other_throughout(case: Case, target: Target) -> Iterator[Candidate]:
                 title = f"{text_of(replay.graph, x)} is used in place of {name} throughout"
                 instead.append((title, "wrong tensor", np.asarray(replay.values[x.id])))
         for title, kind, other in instead[: 2 * MOST_MEETING]:
-            rules = {
-                step.edge: replay.rule(
-                    step.edge, operands={1 - step.edge[1]: _seen(replay, step.other, key, other)}
-                )
-                for step in some
-            }
+            rules = {step.edge: step.using(_seen(replay, step.other, key, other)) for step in some}
             yield Candidate(title, 1.3, predict=wrong(replay, rules), kind=kind)
 
 
@@ -137,12 +125,11 @@ def wrong_tensor(case: Case, target: Target) -> Iterator[Candidate]:
                 rule = step.replay.rule(
                     step.edge, y=values[other.id], operands={0: values[other.operands[0]]}
                 )
-                yield Candidate(
+                title = (
                     f"{step.function}' is taken for {text_of(step.replay.graph, other)}, in "
-                    f"place of {step.name}",
-                    1.2,
-                    predict=step.wrong(rule),
+                    f"place of {step.name}"
                 )
+                yield step.candidate(title, 1.2, rule)
         yield from _derivative_of_another_tensor(step)
 
 
@@ -173,7 +160,7 @@ def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
         tried.append(value)
         text, value = text_of(graph, other), value.astype(dtype)
         for title, rule in (
-            (f"{name} is taken at {text}, in place of {before}", _at(step, value)),
+            (f"{name} is taken at {text}, in place of {before}", step.at(value)),
             (
                 f"the formula of {name} for its output {step.name} is given {text}",
                 step.given(value),
@@ -182,7 +169,7 @@ def _derivative_of_another_tensor(step: Step) -> Iterator[Candidate]:
             if tells(step, rule):
                 few = _few_bits(step, rule)
                 cost = 1.3 if other.name else 2.2 if few else 1.4
-                yield Candidate(title, cost, predict=step.wrong(rule), weak=few)
+                yield step.candidate(title, cost, rule, weak=few)
 
 
 def _widened(replay: Replay, node: Node, shape: tuple[int, ...]) -> Iterator[tuple[Node, Any]]:
@@ -196,10 +183,6 @@ def _widened(replay: Replay, node: Node, shape: tuple[int, ...]) -> Iterator[tup
             yield node, np.broadcast_to(form, shape)
         except ValueError:
             continue
-
-
-def _at(step: Step, x: Any) -> Rule:
-    return lambda g: step.at(x)(g)
 
 
 def _few_bits(step: Step, rule: Rule) -> bool:
@@ -239,85 +222,40 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
                 title = f"{name} is read in another order: reshape in place of transpose"
                 tried.append((title, np.reshape(value, turned).T))
             for title, operand in tried:
-                rule = replay.rule(step.edge, operands={1 - step.edge[1]: operand})
-                predict = wrong(replay, {step.edge: rule})
-                yield Candidate(title, cost, predict=predict, kind=kind)
-        if not step.primitive.entrywise:
-            yield from _rearranged(step, belongs, name)
+                yield step.candidate(title, cost, step.using(operand), kind)
+        if step.primitive in SLIDING:
+            yield from _turned_round(step, belongs, name)
 
 
-def _rearranged(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
-    """Turn an operand of a product round, or exchange its axes: the kernel of a convolution."""
+def _turned_round(step: Step, belongs: Node, name: str) -> Iterator[Candidate]:
+    """Use the kernel of a convolution as it is forwards, or with its axes exchanged."""
     value = np.asarray(step.replay.values[belongs.id])
-    long = [k for k in range(value.ndim) if value.shape[k] > 1]
-    inner = [k for k in long if k > 1] if step.primitive in SLIDING else []
-    turned: list[tuple[str, float, Any]] = []
-    both = [tuple(long[-2:])] if len(long) > 2 else []
-    for axes in dict.fromkeys([tuple(inner), *((k,) for k in long if value.ndim != 2), *both]):
-        if axes == tuple(inner) and axes:
-            how = f"{name} is used as it is on the way back, not turned round: of a convolution, "
-            how += f"it is flipped along {'axes' if len(axes) > 1 else 'axis'} "
-            turned.append((how + " and ".join(map(str, axes)), 0.7, np.flip(value, axes)))
-        elif axes:
-            noun = "axes" if len(axes) > 1 else "axis"
-            along = f" along {noun} {' and '.join(map(str, axes))}" if value.ndim > 1 else ""
-            text = f"{grouped(name)}[::-1] (flipped) is used in place of {name}"
-            turned.append((f"{name} is used flipped{along}" if along else text, 1.2, None))
-            turned[-1] = (*turned[-1][:2], np.flip(value, axes))
-    for order, words in orders(value.shape, value.shape) if value.ndim > 2 else ():
-        turned.append((f"{words} of {name} are exchanged", 0.9, value.transpose(order)))
-    for title, cost, operand in turned:
-        rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
-        yield Candidate(title, cost, predict=step.wrong(rule), kind="not transposed")
+    axes = tuple(k for k in range(2, value.ndim) if value.shape[k] > 1)
+    if axes:
+        title = (
+            f"{name} is used as it is on the way back, not turned round: of a convolution, it is "
+            f"flipped along {'axes' if len(axes) > 1 else 'axis'} {' and '.join(map(str, axes))}"
+        )
+        yield step.candidate(title, 0.7, step.using(np.flip(value, axes)), "not transposed")
+    for order, words in orders(value.shape, value.shape):
+        title = f"{words} of {name} are exchanged"
+        yield step.candidate(title, 0.9, step.using(value.transpose(order)), "not transposed")
 
 
 SLIDING = (ops.conv, ops.conv_input, ops.conv_weight)
 
 
 def _of_other_shapes(step: Step) -> Iterator[Candidate]:
-    """Put 1, a sum without its weights, or what is broadcast in the place of an operand."""
-    graph, values, belongs = step.replay.graph, step.replay.values, step.other
+    """Put 1, or a product of the same factors, in the place of an operand."""
+    graph, belongs = step.replay.graph, step.other
     if belongs is None or not belongs.shape:
         return
-    name, summed = text_of(graph, belongs), graph[belongs.operands[0]] if belongs.operands else None
-    found: list[tuple[str, Any]] = []
+    name = text_of(graph, belongs)
     if step.is_matrix_product:
-        found.append(
-            (f"the factor {name} is missing: 1 stands in its place", np.ones(belongs.shape))
-        )
-    if summed is not None and belongs.primitive is ops.sum and summed.primitive is ops.multiply:
-        for part in graph.operands(summed):
-            for pool, word in ((np.sum, "sum"), (np.mean, "mean")):
-                if part.shape == summed.shape:
-                    text = f"the {word} of {text_of(graph, part)} without weights"
-                    pooled = pool(np.asarray(values[part.id]), **belongs.parameters)
-                    found.append((f"{text} is used in place of {name}", pooled))
-    for a, b in (
-        itertools.permutations(graph.operands(belongs)) if belongs.primitive is ops.multiply else ()
-    ):
-        if not a.shape:
-            text = f"the factor {text_of(graph, b)} of {name} is missing"
-            found.append((text, np.broadcast_to(values[a.id], belongs.shape)))
-    for node in graph.nodes[:MOST_VALUES] if len(belongs.shape) > 2 else ():
-        for _, value in _widened(step.replay, node, belongs.shape):
-            found.append((f"{text_of(graph, node)} is used in place of {name}", value))
-    parts = (
-        list(graph.operands(belongs)) if belongs.primitive in (ops.concatenate, ops.stack) else []
-    )
-    for i, part in enumerate(parts):
-        for other in graph.nodes[:MOST_VALUES]:
-            if other.shape == part.shape and other is not part:
-                assert belongs.primitive is not None  # It is joined.
-                joined = [values[x.id] for x in (*parts[:i], other, *parts[i + 1 :])]
-                text = (
-                    f"{text_of(graph, other)} is used in place of {text_of(graph, part)} in {name}"
-                )
-                found.append((text, belongs.primitive.forward(*joined, **belongs.parameters)))
+        title = f"the factor {name} is missing: 1 stands in its place"
+        yield step.candidate(title, 1.2, step.using(np.ones(belongs.shape)))
     for text, operand in _rebuilt(step.replay, belongs):
-        found.append((f"{text} is used in place of {name}", operand))
-    for title, operand in found:
-        rule = step.replay.rule(step.edge, operands={1 - step.edge[1]: operand})
-        yield Candidate(title, 1.2, predict=step.wrong(rule))
+        yield step.candidate(f"{text} is used in place of {name}", 1.2, step.using(operand))
 
 
 def _rebuilt(replay: Replay, product: Node) -> Iterator[tuple[str, Any]]:
@@ -354,48 +292,21 @@ def exchanged(case: Case, target: Target) -> Iterator[Candidate]:
             if others[0] is others[1] or others[0].shape != others[1].shape:
                 continue
             replay = one.replay
-            names = [text_of(replay.graph, x) for x in others]
-            rules = [
-                (step, replay.rule(step.edge, operands={1 - step.edge[1]: replay.values[x.id]}))
-                for step, x in zip((one, two), others[::-1], strict=True)
-            ]
-            yield Candidate(
-                f"{names[0]} and {names[1]} are exchanged on the way back to "
-                f"{text_of(replay.graph, one.operand)}",
-                1.1,
-                predict=Made(
-                    replay,
-                    key,
-                    functools.partial(_all_sent, rules),
-                    functools.partial(_all_sent, [(step, None) for step in (one, two)]),
-                ),
+            title = (
+                f"{' and '.join(text_of(replay.graph, x) for x in others)} are exchanged on the "
+                f"way back to {text_of(replay.graph, one.operand)}"
             )
-
-    yield from _both_factors(case, target)
-
-
-def _both_factors(case: Case, target: Target) -> Iterator[Candidate]:
-    """Multiply what comes back to each factor of a product by itself, not by the other."""
-    for step in steps(case, target, once=True):
-        other, replay = step.other, step.replay
-        if other is None or step.edge[1] or not step.primitive.entrywise:
-            continue
-        edges = [(step.node.id, i) for i in (0, 1)]
-        both = [replay.values[x] for x in step.node.operands]
-        if any(edge not in replay.parts for edge in edges) or both[0].shape != both[1].shape:
-            continue
-        names = [text_of(replay.graph, x) for x in (step.operand, other)]
-        rules = {edge: replay.rule(edge, operands={1 - i: both[i]}) for i, edge in enumerate(edges)}
-        yield Candidate(
-            f"{names[0]} and {names[1]} are exchanged: what comes back to either from {step.name} "
-            f"is multiplied by itself, not by the other",
-            1.1,
-            predict=wrong(replay, rules),
-        )
+            sent = functools.partial(_sent, (one, two), [replay.values[x.id] for x in others[::-1]])
+            made = Made(replay, key, sent, replay.total([one.edge, two.edge]))
+            yield Candidate(title, 1.1, predict=made)
 
 
-def _all_sent(rules: Iterable[tuple[Step, Rule | None]]) -> Any:
-    return sum(s.replay.sent(s.edge, s.replay.gradients[s.node.id], rule) for s, rule in rules)
+def _sent(together: Sequence[Step], operands: Sequence[Any]) -> Any:
+    """Return what steps send to one tensor with other operands."""
+    return sum(
+        step.replay.sent(step.edge, step.replay.gradients[step.node.id], step.using(x))
+        for step, x in zip(together, operands, strict=True)
+    )
 
 
 @mistake("wrong gradient", "The gradient of another layer was handed on.", last=True)
@@ -410,12 +321,11 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
             if g is None or g.shape != step.node.shape:
                 continue
             whose = text_of(graph, other)
-            yield Candidate(
+            title = (
                 f"the gradient at {'another ' * (whose == step.name)}{whose} is used in place of "
-                f"that at {step.name}",
-                3.4 if other.name else 3.45,
-                predict=wrong(step.replay, {step.edge: given(step.rule, g)}),
+                f"that at {step.name}"
             )
+            yield step.candidate(title, 3.4 if other.name else 3.45, given(step.rule, g))
 
 
 # ------------------------------------------------------------------------ before and after
@@ -436,12 +346,11 @@ def after_update(case: Case, target: Target) -> Iterator[Candidate]:
         lr = case.lr or _rate(step, target, replay.rule(step.edge, operands={i: old - move}))
         if lr is not None:
             rule = replay.rule(step.edge, operands={i: old - lr * move})
-            yield Candidate(
+            title = (
                 f"{text_of(replay.graph, weight)} is used as it is after the update "
-                f"(learning rate {lr:.6g}), in place of before",
-                0.9,
-                predict=wrong(replay, {step.edge: rule}),
+                f"(learning rate {lr:.6g}), in place of before"
             )
+            yield step.candidate(title, 0.9, rule)
 
 
 def _rate(step: Step, target: Target, after: Rule) -> float | None:
@@ -478,10 +387,9 @@ def broadcast(case: Case, target: Target) -> Iterator[Candidate]:
             if fits and np.prod(np.broadcast_shapes((len(value),), other)) >= step.node.value.size:
                 rule = step.replay.rule(step.edge, operands={i: np.reshape(value, -1)})
                 name = text_of(step.replay.graph, step.replay.graph[x])
+                title = f"{name} was broadcast as a row against a column"
                 yield Candidate(
-                    f"{name} was broadcast as a row against a column",
-                    0.9,
-                    predict=wrong(step.replay, {step.edge: rule}, stretched=True),
+                    title, 0.9, predict=wrong(step.replay, {step.edge: rule}, stretched=True)
                 )
 
 
@@ -494,9 +402,7 @@ def _of_one_shape(step: Step) -> bool:
 def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
     """Sum over another axis than the one that broadcasting stretched."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
-    for node in replay.graph.consumers(replay.graph[target.id]):
+    for node in replay.users(target.id):
         g, edge = replay.gradients.get(node.id), (node.id, node.operands.index(target.id))
         if g is None or g.ndim < 2 or g.size <= target.right.size or edge not in replay.parts:
             continue
@@ -511,18 +417,11 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
             if summed.shape == tuple(n for n in target.hand.shape if n != 1):  # As a column, say.
                 summed = summed.reshape(target.hand.shape)
             if not any(same(np.squeeze(summed), np.squeeze(x)) for x in [target.right, *rightly]):
-                yield Candidate(
-                    f"{at} is summed over axis {axis}", 0.9, predict=only(target, summed)
-                )
+                title = f"{at} is summed over axis {axis}"
+                yield Candidate(title, 0.9, predict=only(target, summed))
         if g.ndim == 2 and g.shape == target.right.shape * 2:
-            yield Candidate(
-                f"the diagonal of {at} stands in place of its sum",
-                1.0,
-                predict=only(target, np.diagonal(g)),
-            )
+            title = f"the diagonal of {at} stands in place of its sum"
+            yield Candidate(title, 1.0, predict=only(target, np.diagonal(g)))
         if target.right.ndim:
-            yield Candidate(
-                f"{at} is summed over all axes",
-                1.0,
-                predict=only(target, np.full(target.right.shape, g.sum())),
-            )
+            title = f"{at} is summed over all axes"
+            yield Candidate(title, 1.0, predict=only(target, np.full(target.right.shape, g.sum())))

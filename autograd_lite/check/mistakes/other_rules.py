@@ -1,28 +1,17 @@
-"""Mistakes with the rule of one operation: a running sum, a triangle, a branch, an inverse."""
+"""Mistakes with the rule of one operation: a running sum, a determinant, a maximum."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    FEWEST_BITS,
-    AnotherPass,
-    Made,
-    Step,
-    always,
-    grouped,
-    steps,
-    text_of,
-    times,
-    wrong,
-)
+from autograd_lite.check.mistakes.backward_steps import Step, steps
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
-from autograd_lite.check.mistakes.replay import Edge, Rule
+from autograd_lite.check.mistakes.replay import Rule
+from autograd_lite.check.mistakes.texts import text_of
 
 Forms = Iterator[tuple[str, Rule]]
 """What is wrong, and the rule that it makes."""
@@ -32,11 +21,10 @@ Forms = Iterator[tuple[str, Rule]]
 def another_rule(case: Case, target: Target) -> Iterator[Candidate]:
     """Miswrite the way back through one operation."""
     for step in steps(case, target, once=True):
-        for forms in (_running_sum, _triangle, _inverse, _determinant, _diagonal, _variance):
+        for forms in (_running_sum, _determinant):
             for title, rule in forms(step):
-                yield Candidate(title, 0.75, predict=step.wrong(rule))
+                yield step.candidate(title, 0.75, rule)
         yield from _largest(step)
-    yield from _branches(case, target)
 
 
 def _running_sum(step: Step) -> Forms:
@@ -63,42 +51,6 @@ def _running_sum(step: Step) -> Forms:
     yield f"{back}, the entry itself is not counted", lambda g: step.rule(g) - g
 
 
-def _triangle(step: Step) -> Forms:
-    """Let through another triangle than forwards."""
-    if step.primitive not in (ops.tril, ops.triu):
-        return
-    k = step.node.parameters.get("k", 0)
-    lower = step.primitive is ops.tril
-    one, other = (np.tril, np.triu) if lower else (np.triu, np.tril)
-    name, back = step.primitive.name, f"on the way back from {step.name}"
-    yield f"the {name} is left out {back}: entries outside get a gradient, too", lambda g: g
-    yield f"{other.__name__} stands in place of {name} {back}", lambda g: other(g, k)
-    inner = k - 1 if lower else k + 1
-    yield f"the diagonal is left out {back}, too", lambda g: one(g, inner)
-
-
-def _inverse(step: Step) -> Forms:
-    """Miswrite ``-Y.T @ g @ Y.T``."""
-    if step.primitive is not ops.inv:
-        return
-    y = np.asarray(step.replay.values[step.node.id])
-    t, name = np.swapaxes(y, -1, -2), grouped(step.name)
-    made: dict[str, Rule] = {
-        f"-{name} @ g @ {name}": lambda g: -y @ g @ y,
-        f"-{name}.T @ g @ {name}": lambda g: -t @ g @ y,
-        f"-{name} @ g @ {name}.T": lambda g: -y @ g @ t,
-        f"{name}.T @ g @ {name}.T, with no minus,": lambda g: t @ g @ t,
-        f"-{name}.T @ g, a factor left out,": lambda g: -t @ g,
-        f"-g @ {name}.T, a factor left out,": lambda g: -g @ t,
-        f"-{name} @ g": lambda g: -y @ g,
-        f"-g @ {name}": lambda g: -g @ y,
-        f"-{name}.T @ {name}.T, without g,": always(-t @ t),
-    }
-    for text, rule in made.items():
-        right = f"-{name}.T @ g @ {name}.T"
-        yield f"{text} stands in place of {right} on the way back from {step.name}", rule
-
-
 def _determinant(step: Step) -> Forms:
     """Mistake the derivative of a determinant for that of its logarithm, or the reverse."""
     if step.primitive not in (ops.det, ops.logabsdet):
@@ -109,37 +61,6 @@ def _determinant(step: Step) -> Forms:
         yield f"the factor det is missing {back}", lambda g: rule(g) / det
     else:
         yield f"a factor det is too many {back}: that is for det, not log", lambda g: rule(g) * det
-
-
-def _diagonal(step: Step) -> Forms:
-    """Add the gradient of a diagonal to each row or column."""
-    n = len(step.node.shape) == 1 and step.node.shape[0]
-    if step.primitive is not ops.diagonal or step.operand.shape != (n, n):
-        return
-    for word, axis in (("row", 0), ("column", 1)):
-        yield (
-            f"the gradient of {step.name} is added to every {word}, not put on the diagonal",
-            _stretched(axis, n),
-        )
-
-
-def _stretched(axis: int, n: int) -> Rule:
-    return lambda g: np.broadcast_to(np.expand_dims(g, axis), (n, n))
-
-
-def _variance(step: Step) -> Forms:
-    """Forget that a variance takes away the mean."""
-    if step.primitive is not ops.var or step.operand.shape == ():
-        return
-    x = np.asarray(step.replay.values[step.operand.id])
-    axis, rule = step.node.parameters.get("axis"), step.rule
-    mean, name = x.mean(axis, keepdims=True), text_of(step.replay.graph, step.operand)
-    deviation = x - mean
-    ratio = x / np.where(deviation == 0, 1, deviation)
-    yield (
-        f"{name} stands in place of {name} less its mean, on the way back from the variance",
-        lambda g: rule(g) * ratio,
-    )
 
 
 def _largest(step: Step) -> Iterator[Candidate]:
@@ -158,139 +79,5 @@ def _largest(step: Step) -> Iterator[Candidate]:
     def to(chosen: Any) -> Rule:
         return lambda g: chosen * (g if keep else np.expand_dims(g, axis))
 
-    yield Candidate(
-        f"the {words[1]} entries of {name} get the gradient of {step.name}, not the {words[0]}",
-        0.8,
-        predict=step.wrong(to(x == worst(x, axis, keepdims=True))),
-    )
-    right = tuple(np.atleast_1d(axis) % x.ndim)
-    best = np.max if largest else np.min
-    for count in range(1, x.ndim + 1):
-        for axes in itertools.combinations(range(x.ndim), count):
-            if axes != right:
-                yield Candidate(
-                    f"the {words[0]} entries of {name} along axis {', '.join(map(str, axes))} get "
-                    f"the gradient of {step.name}, not those along axis "
-                    f"{', '.join(map(str, right))}",
-                    0.85 + 0.01 * count,
-                    predict=step.wrong(to(x == best(x, axes, keepdims=True))),
-                )
-
-
-def _branches(case: Case, target: Target) -> Iterator[Candidate]:
-    """Go back through the other branch of a choice, through one alone, or by another condition."""
-    seen: dict[str, list[Step]] = {}
-    for step in steps(case, target, once=True):
-        if step.primitive in (ops.where, ops.maximum, ops.minimum):
-            seen.setdefault(step.node.id, []).append(step)
-    for both in seen.values():
-        if len({step.operand.id for step in both}) < 2:
-            continue
-        one, two = sorted(both, key=lambda step: step.edge[1])
-        replay, shape = one.replay, one.node.shape
-        taken = np.asarray(one.rule(np.ones(shape)))
-        if np.shape(taken) != shape or not np.isin(taken, (0, 1)).all():
-            continue
-        few = taken.size < FEWEST_BITS
-        names = [text_of(replay.graph, step.operand) for step in (one, two)]
-        at = f"at {one.name if one.node.name else f'the choice between {names[0]} and {names[1]}'}"
-        choices = [
-            (f"{at}, all goes back to {names[0]}", 0.8, np.ones(shape)),
-            (f"{at}, all goes back to {names[1]}", 0.8, np.zeros(shape)),
-            (f"{at}, the condition is reversed on the way back", 0.8, 1 - taken),
-        ]
-        choices += [(f"{at}, {text}", 1.0, mask) for text, mask in _conditions(one)]
-        for title, cost, mask in choices:
-            if np.array_equal(mask, taken):
-                continue
-            rules: dict[Edge, Rule] = {one.edge: times(mask), two.edge: times(1 - mask)}
-            kind = "mask" if "condition" in title else ""
-            made = AnotherPass(wrong(replay, rules))
-            yield Candidate(title, cost, predict=made, kind=kind, weak=few)
-        for x, curved, mask in ((one, two, 1 - taken), (two, one, taken)):
-            part = replay.added(curved.operand.id, replay.parts[curved.edge]).get(x.operand.id)
-            if part is None or x.operand.shape != shape or few:
-                continue
-            g = replay.gradients[one.node.id] * mask
-            if not g.any() or np.ptp(part[g != 0] / g[g != 0]) < 1e-9:
-                continue  # It has one slope, and a factor says it simpler.
-            straight = Made(replay, x.operand.id, always(g), always(part))
-            slope = straight.factor(target)
-            if slope and abs(slope) < 1 and abs(float(f"{slope:.3g}") / slope - 1) < 1e-9:
-                yield Candidate(
-                    f"{at}, the slope is {slope:g} where {names[curved is two]} is taken, as in a "
-                    f"leaky relu",
-                    1.1,
-                    predict=straight.times(slope),
-                    kind="mask",
-                )
-
-
-def _conditions(step: Step) -> Iterator[tuple[str, Any]]:
-    """Yield the condition of a choice with |x| in it, as it is of x."""
-    graph, values = step.replay.graph, step.replay.values
-    if step.primitive is not ops.where:
-        return
-    taken = np.asarray(values[step.node.operands[0]], bool)
-    for node in graph:
-        if node.primitive is not ops.absolute or node.shape != taken.shape:
-            continue
-        size = np.asarray(values[node.id])
-        (inner,) = graph.operands(node)
-        for below in (True, False):
-            inside = size[taken if below else ~taken]
-            outside = size[~taken if below else taken]
-            if inside.size and outside.size and inside.max() < outside.min():
-                signed = np.asarray(values[inner.id]) <= inside.max()
-                yield (
-                    f"the condition is of {text_of(graph, inner)}, in place of "
-                    f"{text_of(graph, node)}, on the way back",
-                    (signed if below else ~signed).astype(float),
-                )
-
-
-@mistake("another part", "What was put side by side is taken apart at the same places.")
-def another_part(case: Case, target: Target) -> Iterator[Candidate]:
-    """Take the gradient of one part of what was concatenated for that of another."""
-    for step in steps(case, target, once=True):
-        axis, operands = step.node.parameters.get("axis"), step.replay.graph.operands(step.node)
-        if step.primitive is not ops.concatenate or not isinstance(axis, int):
-            continue
-        names = [text_of(step.replay.graph, x) for x in operands]
-        lengths = [x.shape[axis] for x in operands]
-        if not any(x.requires_grad for i, x in enumerate(operands) if i != step.edge[1]):
-            continue  # Padding, of which `window_slips` says more.
-        for words, rule in _other_parts(axis, step.edge[1], lengths, names):
-            yield Candidate(
-                f"what comes back to {names[step.edge[1]]} from {step.name} is {words}",
-                1.1,
-                predict=step.wrong(rule),
-            )
-
-
-def _other_parts(
-    axis: int, i: int, lengths: list[int], names: list[str]
-) -> Iterator[tuple[str, Rule]]:
-    """Yield in words which other part of a gradient an operand may get, and the rule for it."""
-    starts = [0, *itertools.accumulate(lengths)]
-    n, seen = lengths[i], {starts[i]}
-    places = [
-        (f"the part of {name}", start)
-        for name, start, length in zip(names, starts, lengths, strict=False)
-        if length == n
-    ]
-    places += [
-        (f"the first {n} along axis {axis}", 0),
-        (f"the last {n} along axis {axis}", starts[-1] - n),
-    ]
-    for words, start in places:
-        if start not in seen:
-            seen.add(start)
-            yield words, _part(axis, start, start + n)
-
-
-def _part(axis: int, start: int, stop: int) -> Rule:
-    def rule(g: Any) -> Any:
-        return np.take(g, range(start, stop), axis)
-
-    return rule
+    title = f"the {words[1]} entries of {name} get the gradient of {step.name}, not the {words[0]}"
+    yield step.candidate(title, 0.8, to(x == worst(x, axis, keepdims=True)))

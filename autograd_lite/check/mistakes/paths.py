@@ -11,14 +11,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    AnotherPass,
-    Made,
-    always,
-    compositions,
-    grouped,
-    text_of,
-)
+from autograd_lite.check.mistakes.backward_steps import compositions
+from autograd_lite.check.mistakes.made import AnotherPass, Made
 from autograd_lite.check.mistakes.reasons import (
     another_number,
     numbers,
@@ -40,15 +34,15 @@ from autograd_lite.check.mistakes.registry import (
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Edge, Replay, part_of, recompute_all
 from autograd_lite.check.mistakes.terms import ADDING, term_text, terms
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.graph import Node
 
 
 def _without(replay: Replay, edges: Sequence[Edge]) -> Made:
     """Return the mistake that nothing comes back along some edges to one node."""
-    key = replay.graph[edges[0][0]].operands[edges[0][1]]
     part = replay.total(edges)
-    return Made(replay, key, lambda: np.zeros_like(part), lambda: part)
+    return Made(replay, replay.operand(edges[0]), lambda: np.zeros_like(part), lambda: part)
 
 
 def scaled_path(
@@ -59,7 +53,6 @@ def scaled_path(
 
     That it is left out costs `cost` and is a mistake of one kind; a factor, of another.
     """
-    assert case.replay is not None
     made = Made(case.replay, key, lambda: part, lambda: part)
     factor = made.factor(target)
     near = max(1e-6, digits(target.hand))
@@ -94,8 +87,6 @@ def scaled_path(
 def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out what comes back along one of several paths, or give it a factor."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     composed = {
         edge
         for step in compositions(case, target)
@@ -121,7 +112,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 yield Candidate(
                     f"{path} has a factor {to} too many",
                     1.1,
-                    predict=Made(replay, operand.id, _product(part, value), always(part)),
+                    predict=Made(replay, operand.id, _product(part, value), part),
                     kind="factor on a path",
                 )
             for made in scaled_path(case, target, operand.id, part, path, cost, "path missing"):
@@ -133,7 +124,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 f"what comes back to {to} from {called[one.id]} is there twice, and "
                 f"that from {called[two.id]} not at all",
                 1.1,
-                predict=Made(replay, operand.id, always(parts[one.id]), always(parts[two.id])),
+                predict=Made(replay, operand.id, parts[one.id], parts[two.id]),
             )
         if len(uses) > 2:
             of_loops = [[use for use in uses if use[0] in nodes]
@@ -206,7 +197,7 @@ def _several_uses(
     """Yield every node that gets gradients from several places, with these."""
     by_operand: dict[str, dict[str, list[Edge]]] = {}
     for edge in reversed(replay.edges()):
-        key = replay.graph[edge[0]].operands[edge[1]]
+        key = replay.operand(edge)
         by_operand.setdefault(key, {}).setdefault(edge[0], []).append(edge)
     for key, all_uses in by_operand.items():
         uses = {x: edges for x, edges in all_uses.items() if _carries(replay, edges)}
@@ -217,8 +208,7 @@ def _several_uses(
 def _carries(replay: Replay, edges: Sequence[Edge]) -> bool:
     """Return whether anything comes back: behind ``x - max(x)``, the maximum gets nothing."""
     part = np.abs(replay.total(edges)).max(initial=0.0)
-    to = replay.graph[edges[0][0]].operands[edges[0][1]]
-    keys = [to, *(edge[0] for edge in edges)]
+    keys = [replay.operand(edges[0]), *(edge[0] for edge in edges)]
     size = max(np.abs(replay.gradients[key]).max(initial=0.0) for key in keys)
     return bool(part > 1e-12 * size)
 
@@ -237,7 +227,7 @@ def _some_steps(
             f"only what comes back to {to} from {which}, {text_of(replay.graph, uses[i][0])}, is "
             f"there: overwritten in place of added up",
             0.9 if i in (0, n - 1) else 1.0,
-            predict=Made(replay, operand.id, always(parts[i]), always(total)),
+            predict=Made(replay, operand.id, parts[i], total),
             kind="overwritten, not added",
         )
 
@@ -251,7 +241,6 @@ def _of_one_kind(
 ) -> Iterator[Candidate]:
     """Leave out all uses of one kind: those by the same operation, or in one term of the loss."""
     replay = case.replay
-    assert replay is not None
     kinds = dict.fromkeys(node.primitive for node, _ in uses if node.primitive)
     piece = {ops.getitem: "piece of it"}
     groups = [
@@ -278,8 +267,6 @@ def _of_one_kind(
 def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out a term of the loss, or give it a factor."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     called: dict[str, list[Node]] = {}
     for node in sorted(found := terms(replay), key=replay.graph.index):
         called.setdefault(grouped(text_of(replay.graph, node)), []).append(node)
@@ -294,56 +281,26 @@ def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
 
 
 @more("term of the loss")
-def several_terms(case: Case, target: Target) -> Iterator[Candidate]:
-    """Give several terms of the loss one factor: both of the regularisers, say."""
-    replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+def factors_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
+    """Solve for the factors of two terms: that of the other, as ``1 - c`` for ``c``, or known."""
+    replay, gap = case.replay, np.zeros(())
+    if target.fits:
+        gap = target.hand - target.right
+    if gap.size < 4 or not np.isfinite(gap).all():
         return
     found = terms(replay)
     ends = [x for x in found if not any(y is not x and y.id in replay.behind(x.id) for y in found)]
     added = {x: replay.added(x.id, replay.gradients[x.id]) for x in ends[:MOST_TOGETHER]}
     added = {x: parts for x, parts in added.items() if target.id in parts}
-    gap = target.hand - target.right
-    if target.hand.size < 3 or not np.isfinite(gap).all():
-        return
-    yield from _exchanged(case, target, added, gap)
-    for count in range(2, len(added)):
-        for some in itertools.combinations(added, count):
-            part = sum(np.asarray(added[x][target.id]) for x in some)
-            size = float(np.sum(part * part))
-            factor = 1 + float(np.sum(gap * part)) / size if size else 1.0
-            why = reason(case, abs(factor))
-            if abs(factor) < 1e-9:
-                says = "are left out"
-            elif abs(factor + 1) < 1e-9:
-                says = "have their signs flipped"
-            elif abs(abs(factor) - 1) > 1e-9 and why is not None:
-                says = f"have a factor {shown(factor)}: {why[0]}"
-            else:
-                continue
-            named = " and ".join(grouped(text_of(replay.graph, x)) for x in some)
-            parts = [added[x] for x in some]
-
-            def predict(other: Target, parts: Any = parts, factor: float = factor) -> Any:
-                moved = [p[other.id] for p in parts if other.id in p]
-                return other.right + (factor - 1) * sum(moved)
-
-            yield Candidate(
-                f"the terms {named} of the loss {says}", 0.9, predict=AnotherPass(predict)
-            )
-
-
-def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Candidate]:
-    """Solve for the factors of two terms: that of the other, as ``1 - c`` for ``c``, or known."""
     known = {*numbers(case), *(k for _, k, _ in scalars(case))} - {1.0}
     ratios = [k / other for k, other in itertools.permutations(known, 2)]
     ratios += [ratio for k in known for ratio in (k / (1 - k), (1 - k) / k)]
     for (x, one), (y, two) in itertools.combinations(added.items(), 2):
         sides = np.array([one[target.id].ravel(), two[target.id].ravel()])
-        if target.hand.size < 4 or np.linalg.matrix_rank(sides) < 2:
+        if np.linalg.matrix_rank(sides) < 2:
             continue
         a, b = 1 + np.linalg.lstsq(sides.T, gap.ravel(), rcond=None)[0]
-        named = " and ".join(term_text(case.replay, node) for node in (x, y) if case.replay)
+        named = " and ".join(term_text(case.replay, node) for node in (x, y))
         whys = [reason(case, factor) for factor in (a, b) if factor > 0 and abs(factor - 1) > 1e-6]
         if abs(a * b - 1) < 1e-7 and any(abs(ratio - a) < 1e-7 * abs(a) for ratio in ratios):
             title = f"the factors of the terms {named} of the loss are exchanged"
@@ -368,7 +325,7 @@ MOST_TOGETHER = 5
 def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
     """Find a multiple of the tensor itself, or of its signs, that is there besides."""
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     x, besides = np.asarray(replay.values[target.id], float), target.hand - target.right
     yield from _of_another(case, target, x)
@@ -384,11 +341,8 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
         why = ": a regulariser that the loss does not have" if c == chosen else ""
         alike = any(_in_proportion(part, value) for part in _of_terms(replay, target))
         if c and same(target.right + added, target.hand) and not alike:
-            yield Candidate(
-                f"{shown(c)} * {form} is added, which is not a term of this gradient{why}",
-                1.3,
-                predict=_besides(target, added),
-            )
+            title = f"{shown(c)} * {form} is added, which is not a term of this gradient{why}"
+            yield Candidate(title, 1.3, predict=_besides(target, added))
 
 
 def _besides(target: Target, added: Any) -> Any:
@@ -404,8 +358,6 @@ def _of_terms(replay: Replay, target: Target) -> list[Any]:
 def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
     """Apply to this tensor too what the loss has of another parameter alone."""
     replay = case.replay
-    if replay is None:
-        return
     for end in terms(replay):
         part = part_of(replay.graph, end)
         leaves = [node for node in part if node.primitive is None and node.shape != ()]
@@ -421,12 +373,11 @@ def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
         except (ValueError, IndexError):
             continue  # It is one of a matrix, or of rows that are picked.
         added = np.ravel(replay.gradients[end.id])[0] * sent
-        yield Candidate(
+        title = (
             f"{term_text(replay, end)} is applied to {target.name} too: a term that the loss has "
-            f"of {text_of(replay.graph, others[0])} alone",
-            1.25,
-            correct=functools.partial(np.add, -added),
+            f"of {text_of(replay.graph, others[0])} alone"
         )
+        yield Candidate(title, 1.25, correct=functools.partial(np.add, -added))
 
 
 MISTAKES["factor on a path"] = Mistake(

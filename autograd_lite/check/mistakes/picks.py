@@ -1,18 +1,17 @@
-"""What is picked by an index, and put back in another place or not added; scores computed twice."""
+"""What is picked by an index, and put back in another place or not added."""
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, Step, always, scaled, steps, text_of
+from autograd_lite.check.mistakes.backward_steps import Step, scaled, steps
+from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -24,11 +23,10 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
     same,
 )
-from autograd_lite.check.mistakes.repeated import loops, recurrent
+from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
-from autograd_lite.graph import Node
-from autograd_lite.graph.nodes import Nodes
+from autograd_lite.check.mistakes.texts import text_of
 
 
 @mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
@@ -45,16 +43,14 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
                 if same(np.asarray(last(g)), np.asarray(mean(g)))
                 else "only the last gradient counts: = in place of +="
             )
-            yield Candidate(
-                f"where {step.name} picks an entry several times, {says}",
-                0.8,
-                predict=step.wrong(last),
+            yield step.candidate(
+                f"where {step.name} picks an entry several times, {says}", 0.8, last
             )
-            yield Candidate(
+            yield step.candidate(
                 f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
                 f"often an entry was picked",
-                0.9 if np.ptp(count[count > 0]) else 1.6,  # Else that is a factor.
-                predict=step.wrong(mean),
+                0.9 if np.ptp(count[count > 0]) else 1.6,
+                mean,
             )
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
@@ -67,7 +63,7 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
                         f"the term {term_text(step.replay, end)} of the loss is added for each "
                         f"time that {step.name} picks an entry",
                         1.3,
-                        predict=Made(step.replay, step.operand.id, always(again), always(total)),
+                        predict=Made(step.replay, step.operand.id, again, total),
                         kind="term of the loss",
                     )
             if not same(total, step.replay.parts[step.edge]):
@@ -76,43 +72,12 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
                     f"what comes back from {step.name} overwrites what {to} got from elsewhere: = "
                     f"in place of +=",
                     1.0,
-                    predict=Made(
-                        step.replay, step.operand.id, _assigned(step, total), always(total)
-                    ),
+                    predict=Made(step.replay, step.operand.id, _assigned(step, total), total),
                 )
     for key, picked in picking.items():
         if len(picked) > 1:
             yield from _windows(picked, key)
-        for one, two in itertools.combinations(picked if len(picked) <= MOST_PIECES else (), 2):
-            if one.node.shape == two.node.shape and _apart(one, two):
-                yield _exchanged(one, two)
         yield from _row_by_row(picked, key)
-
-
-def _apart(one: Step, two: Step) -> bool:
-    """Return whether two pieces have no entry in common, and are not those of steps in a loop."""
-    ones, inside = np.ones(one.node.shape), recurrent(one.replay)
-    both = sum(_added_at(x, x.node.parameters["index"])(ones) for x in (one, two))
-    return bool(np.max(both) == 1) and not {one.node.id, two.node.id} & set(inside)
-
-
-def _exchanged(one: Step, two: Step) -> Candidate:
-    """Put what comes back to one piece where the other is: gates in another order."""
-    replay = one.replay
-
-    def instead() -> Any:
-        index = [step.node.parameters["index"] for step in (one, two)]
-        return sum(
-            _added_at(x, i)(replay.gradients[x.node.id])
-            for x, i in zip((one, two), index[::-1], strict=True)
-        )
-
-    return Candidate(
-        f"what comes back to {one.name} and to {two.name} is exchanged",
-        1.0,
-        predict=Made(replay, one.operand.id, instead, lambda: replay.total([one.edge, two.edge])),
-        kind="another index",
-    )
 
 
 def _elsewhere(step: Step) -> Iterator[Candidate]:
@@ -120,12 +85,8 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
     replay, to = step.replay, text_of(step.replay.graph, step.operand)
     g, index = replay.gradients[step.node.id], step.node.parameters["index"]
     if g.size > 1 and not np.ptp(g):
-        yield Candidate(
-            f"every entry of {to} gets the gradient of those that {step.name} picks",
-            0.9,
-            predict=step.wrong(_everywhere(step)),
-            kind="another index",
-        )
+        title = f"every entry of {to} gets the gradient of those that {step.name} picks"
+        yield step.candidate(title, 0.9, _everywhere(step), "another index")
     picks = [x for x in replay.graph if x.primitive is ops.getitem and x.shape == g.shape]
     picks = picks if len(picks) <= MOST_PIECES else []  # As in a loop over places.
     others: list[tuple[str, float, Any]] = [
@@ -145,51 +106,23 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             others.append(
                 (f"where an index that is 1 {words} points", 1.15 if before else 0.75, moved)
             )
+        for d in range(0 if before else by.ndim):
+            title = f"the gradient at the first of {step.name} along axis {d} is used for all"
+            if np.ptp(by, axis=d).any():
+                rule = partial(_of_the_first, step.rule, d)
+                yield step.candidate(title, 1.15, rule, "another index")
     if isinstance(index, tuple) and len(index) == 2:
-        largest = step.operand.value.argmax(-1)
-        text = "at the largest entry of each row: the argmax, not the label"
-        others.append((text, 1.15, (index[0], largest)))
-        text = "back with row and column exchanged: the transposed index"
-        others.append((text, 0.9, index[::-1]))
-        yield Candidate(
+        yield step.candidate(
             f"what belongs to the entries of {to} that {step.name} picks is put in whole columns: "
             f"d[:, y] = ... in place of d[arange(n), y] = ...",
             0.9,
-            predict=step.wrong(_assigned(step, at=(slice(None), index[1]))),
-            kind="another index",
+            _assigned(step, at=(slice(None), index[1])),
+            "another index",
         )
-    if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
-        rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
-        others.append(("row after row, without the index", 1.15, rows + 0 * index))
-        for d in (d for d in range(index.ndim) if np.ptp(index, axis=d).any()):
-            yield Candidate(
-                f"the gradient at the first of {step.name} along axis {d} is used for all of them",
-                1.15,
-                predict=step.wrong(partial(_of_the_first, step.rule, d)),
-                kind="another index",
-            )
-        if index.ndim > 1:
-            first = np.repeat(index[:, :1], index.shape[1], axis=1)
-            others.append(("where the first of its row was picked", 1.15, first))
-            others.append(("in reversed order in each row", 1.15, index[:, ::-1]))
-    for k, x in enumerate(index) if isinstance(index, tuple) else ():
-        if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size:
-            for word, one in (("first", x.flat[0]), ("last", x.flat[-1])):
-                for_all = (*index[:k], np.full_like(x, one), *index[k + 1 :])
-                yield Candidate(
-                    f"the index of the {word} is used for all entries that {step.name} picks",
-                    1.15,
-                    predict=step.wrong(_added_at(step, for_all)),
-                    kind="another index",
-                )
     for where, cost, other in others:
         if repr(other) != repr(index) and _fits(step, other, g):
-            yield Candidate(
-                f"what belongs to the entries of {to} that {step.name} picks is put {where}",
-                cost,
-                predict=step.wrong(_added_at(step, other)),
-                kind="another index",
-            )
+            title = f"what belongs to the entries of {to} that {step.name} picks is put {where}"
+            yield step.candidate(title, cost, _added_at(step, other), "another index")
 
 
 def _of_the_first(rule: Rule, axis: int, g: Array) -> Any:
@@ -352,52 +285,3 @@ def _row_by_row(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
 
 MOST_ROWS = 200
 """Of how many rows a loop is gone through."""
-
-
-# ------------------------------------------------------------------------ scores computed twice
-
-
-FEWEST_CLASSES = 3
-
-
-@remembered
-def picked(replay: Replay) -> Iterator[Replay]:
-    """Return the pass in which what is one of several scores, by its value, is picked from them.
-
-    As in ``logsumexp(U @ v) - U[o] @ v``: on paper, all scores have one gradient.
-    """
-    graph, changed = list(replay.graph), False
-    tables = [x for x in graph if x.shape[-1:] >= (FEWEST_CLASSES,) and x.id in replay.gradients]
-    for node in replay.graph:
-        made_of = node.primitive in (ops.sum, ops.matmul, ops.einsum)
-        pick = _pick(replay, node, tables) if made_of and node.id in replay.gradients else None
-        if pick is None:
-            continue
-        graph.remove(node)
-        after = max(graph.index(replay.graph[pick.operands[0]]) + 1, replay.position[node.id])
-        if any(graph.index(user) < after for user in replay.graph.consumers(node)):
-            return
-        graph.insert(after, pick)
-        changed = True
-    if changed:
-        new = copy.copy(replay.graph)
-        Nodes.__init__(new, graph, [x.id for x in replay.graph.outputs], replay.graph.held)
-        yield Replay(new, replay.values)
-
-
-def _pick(replay: Replay, node: Node, tables: Sequence[Node]) -> Node | None:
-    """Return the pick from a table that is equal to a node, if there is exactly one."""
-    value = np.asarray(replay.values[node.id])
-    for table in tables if value.ndim < 2 else ():
-        if table.shape[:-1] != value.shape:
-            continue
-        if node.id in replay.behind(table.id) or table.id in replay.behind(node.id):
-            continue
-        equal = np.isclose(replay.values[table.id], value[..., None], rtol=1e-9, atol=0)
-        if (equal.sum(axis=-1) == 1).all() and table.value.dtype.kind == "f":
-            at = equal.argmax(axis=-1)
-            index = (np.arange(len(at)), at) if value.ndim else int(at)
-            return replace(
-                node, primitive=ops.getitem, operands=(table.id,), parameters={"index": index}
-            )
-    return None

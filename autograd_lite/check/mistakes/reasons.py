@@ -39,7 +39,7 @@ def found_once(find: Callable[[Case], T]) -> Callable[[Case], T]:
 
     @functools.wraps(find)
     def found(case: Case) -> T:
-        kept = case.replay.known if case.replay is not None else {}
+        kept = case.replay.known
         if (find, case.batch) not in kept:
             kept[find, case.batch] = find(case)
         value: T = kept[find, case.batch]
@@ -66,8 +66,6 @@ def shown(number: float) -> str:
 @found_once
 def lengths(case: Case) -> list[int]:
     """Return the lengths of axes that occur in a computation, and products of two of one array."""
-    if case.replay is None:
-        return [case.batch] if case.batch > 1 else []
     found: dict[int, None] = {case.batch: None} if case.batch > 1 else {}
     for node in case.replay.graph:
         for n in (*node.shape, int(np.prod(node.shape))):
@@ -81,7 +79,7 @@ def lengths(case: Case) -> list[int]:
 @found_once
 def blocks(case: Case) -> dict[str, int]:
     """Return the numbers of entries of two neighbouring axes, as of an image, by its sides."""
-    shapes = {node.shape for node in case.replay.graph} if case.replay is not None else set()
+    shapes = {node.shape for node in case.replay.graph}
     pairs = {pair for shape in shapes for pair in itertools.pairwise(shape) if min(pair) > 1}
     return {f"{n} x {m}": n * m for n, m in sorted(pairs)[:MOST_LENGTHS]}
 
@@ -89,8 +87,8 @@ def blocks(case: Case) -> dict[str, int]:
 def or_a_half(case: Case, key: str | None = None) -> str:
     """Return what a factor 2 may be besides, if something on the way to `key` is halved."""
     replay = case.replay
-    for node in replay.graph if replay is not None else ():
-        on_the_way = replay is not None and any(
+    for node in replay.graph:
+        on_the_way = any(
             x.id in replay.gradients and (key is None or key in replay.behind(x.id))
             for x in replay.graph.consumers(node)
         )
@@ -112,8 +110,8 @@ def other_divisor(case: Case, factor: float, key: str | None = None) -> str:
     """
     found, means = list[tuple[int, int]](), averaged(case)
     replay = case.replay
-    for node in replay.graph if replay is not None else ():
-        if replay is not None and key is not None and node.id not in replay.behind(key):
+    for node in replay.graph:
+        if key is not None and node.id not in replay.behind(key):
             continue
         counts = {n for n in (*node.shape, int(np.size(node.value))) if n > 1}
         if node.primitive is not None and len(node.shape) > 1:
@@ -126,8 +124,6 @@ def other_divisor(case: Case, factor: float, key: str | None = None) -> str:
 @found_once
 def numbers(case: Case) -> dict[float, bool]:
     """Return the numbers that stand in a computation, and whether one divides by them."""
-    if case.replay is None:
-        return {}
     found: dict[float, bool] = {}
     for node in case.replay.graph:
         if node.kind == "constant" and not np.ndim(node.value):
@@ -145,12 +141,12 @@ def averaged(case: Case) -> set[int]:
     """Return the numbers of entries that a computation averages over."""
     found = {int(k) for k, divides in numbers(case).items() if divides and float(k).is_integer()}
     replay = case.replay
-    for node in replay.graph if replay is not None else ():
+    for node in replay.graph:
         means = node.primitive in (ops.mean, ops.var)
         if means or node.parameters.get("reduction") == "mean":
-            size = np.size(replay.values[node.operands[0]]) if replay is not None else 0
+            size = np.size(replay.values[node.operands[0]])
             found.add(int(size / max(1, np.size(node.value))))
-        elif replay is not None:
+        else:
             found |= divided_by(case, node)
     return found
 
@@ -158,7 +154,7 @@ def averaged(case: Case) -> set[int]:
 def divided_by(case: Case, node: Node) -> set[int]:
     """Return the lengths by which something is divided, maybe with a 2, or 1/n of which it is."""
     replay, found = case.replay, set[int]()
-    if replay is None or node.primitive not in (ops.divide, ops.multiply):
+    if node.primitive not in (ops.divide, ops.multiply):
         return found
     divides = node.primitive is ops.divide
     sums = [x for x in replay.graph.operands(node) if x.primitive is ops.sum]
@@ -194,8 +190,8 @@ def chosen_ones(case: Case, factor: float, averages: set[int]) -> Iterator[str]:
 @found_once
 def _zeros(case: Case) -> list[tuple[int, int, str]]:
     """Return of hinges and masks how many entries there are, how many are not 0, and the name."""
-    found, uses = [], case.replay.uses if case.replay is not None else []
-    for node in case.replay.graph if case.replay is not None else ():
+    found, uses = [], case.replay.uses
+    for node in case.replay.graph:
         value = np.asarray(node.value)
         k = int(np.count_nonzero(value)) if value.size <= MOST_NUMBERS else 0
         gate = node.primitive in (ops.maximum, ops.where)
@@ -208,8 +204,6 @@ def _zeros(case: Case) -> list[tuple[int, int, str]]:
 @found_once
 def scalars(case: Case) -> list[tuple[str, float, bool]]:
     """Return names and values of single numbers and of scales of masks, and which are factors."""
-    if case.replay is None:
-        return []
     graph, found = case.replay.graph, list[tuple[str, float, bool]]()
     for node in graph:
         if node.primitive is ops.getitem and graph.operands(node)[0].value.size > MOST_PARAMETERS:
@@ -251,7 +245,7 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
     whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
     sizes = lengths(case)
     known, replay = numbers(case), case.replay
-    if key is not None and replay is not None:
+    if key is not None:
         known = {k: divides for k, divides in known.items()
                  if any(_concerns(replay, x, key) for x in _users(case, k))}  # fmt: skip
     for k, divides in known.items():
@@ -367,8 +361,8 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
 
 def _users(case: Case, k: float) -> Iterator[Node]:
     """Yield the operations of which a number is an operand."""
-    for node in case.replay.graph if case.replay is not None else ():
-        if case.replay is not None and not np.ndim(node.value) and abs(node.value) == k:
+    for node in case.replay.graph:
+        if not np.ndim(node.value) and abs(node.value) == k:
             yield from (x for x in case.replay.graph.consumers(node) if node.primitive is None)
 
 
@@ -390,8 +384,6 @@ def _complement(a: float, text: str, k: float, cost: float = 0.3) -> Iterator[tu
 
 def of_the_loss(case: Case, factor: float) -> str:
     """Return of which function of the loss a gradient with a factor is, in words; "" if of none."""
-    if case.replay is None:
-        return ""
     loss = float(np.abs(case.replay.graph.outputs[0].value).max())
     for other, ratio in (("square", 2 * loss), ("exponential", np.exp(min(loss, 700.0)))):
         if loss and within(abs(factor), ratio):
@@ -404,8 +396,6 @@ def of_the_loss(case: Case, factor: float) -> str:
 
 def another_number(case: Case, factor: float) -> str:
     """Return which number of a computation may stand in place of another, as a sum, in words."""
-    if case.replay is None:
-        return ""
     graph, single, pooled = case.replay.graph, dict[str, float](), dict[str, float]()
     below: dict[str, bool] = {}
     for node in graph:

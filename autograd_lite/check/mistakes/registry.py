@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.graph import Graph
+from autograd_lite.tensor import Tensor
 
 Array = NDArray[Any]
 
@@ -32,8 +34,13 @@ class Target:
     name: str
     hand: Array
     right: Array
-    id: str | None = None
+    id: str = ""
     goals: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def fits(self) -> bool:
+        """Whether by hand has the right shape."""
+        return self.hand.shape == self.right.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +49,15 @@ class Case:
 
     Attributes
     ----------
-    replay : Replay or None
-        The backward pass; None if there is no graph.
+    replay : Replay
+        The backward pass; of a number alone, if there is no graph.
     lr : float or None
         The learning rate, if it is known.
     batch : int
         Length of the first axis of the data; 0 if unknown.
     """
 
-    replay: Replay | None = None
+    replay: Replay = field(default_factory=lambda: Replay(Graph(Tensor(0.0), {})))
     lr: float | None = None
     batch: int = 0
 

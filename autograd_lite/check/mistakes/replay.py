@@ -154,6 +154,14 @@ class Replay:
         """Return all that is sent along some edges, to one node."""
         return sum((np.asarray(self.parts[edge]) for edge in edges[1:]), self.parts[edges[0]])
 
+    def operand(self, edge: Edge) -> str:
+        """Return the identifier of the node that an edge goes back to."""
+        return self.graph[edge[0]].operands[edge[1]]
+
+    def users(self, key: str) -> Sequence[Node]:
+        """Return the operations that use a node; none of what is not in the graph."""
+        return self.graph.consumers(self.graph[key]) if key in self.values else ()
+
     def edges(self) -> list[Edge]:
         """List the edges along which a gradient flows, from the end backwards."""
         return list(self.parts)
@@ -242,7 +250,7 @@ class Replay:
     def _compile(self) -> list[tuple[str, list[tuple[Edge, str, tuple[int, ...], Rule]]]]:
         steps: dict[str, list[tuple[Edge, str, tuple[int, ...], Rule]]] = {}
         for edge in self.parts:
-            x = self.graph[edge[0]].operands[edge[1]]
+            x = self.operand(edge)
             made = (edge, x, np.shape(self.values[x]), self.rule(edge))
             steps.setdefault(edge[0], []).append(made)
         return list(steps.items())
@@ -295,7 +303,7 @@ class Replay:
         sent = np.asarray((rule or self.rule(edge))(g))
         if edge in self._silent:
             sent = np.zeros_like(sent)
-        operand = np.asarray(self.values[self.graph[edge[0]].operands[edge[1]]])
+        operand = np.asarray(self.values[self.operand(edge)])
         sent, shape = of_kind(sent, operand.dtype), operand.shape
         try:
             fitted = unbroadcast(sent, shape)
@@ -406,13 +414,6 @@ def merged(graph: Graph, kept: Collection[str | None]) -> Graph:
                 continue
         nodes.append(node if operands == node.operands else replace(node, operands=operands))
     return with_nodes(graph, nodes, [at.get(x.id, x.id) for x in graph.outputs])
-
-
-def with_parameters(graph: Graph, node: Node, **parameters: Any) -> Graph:
-    """Return a graph in which one operation has other parameters; its values are the old ones."""
-    other = replace(node, parameters={**node.parameters, **parameters})
-    nodes = [other if x is node else x for x in graph]
-    return with_nodes(graph, nodes)
 
 
 def part_of(graph: Graph, end: Node) -> Graph:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Step, grouped, text_of
+from autograd_lite.check.mistakes.backward_steps import Step
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.core.modes import GradientError, enable_grad
 from autograd_lite.core.node import variable
 from autograd_lite.graph import Graph, Node

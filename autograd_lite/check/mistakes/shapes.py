@@ -10,16 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    MOST_AXES,
-    always,
-    distinct,
-    orders,
-    replaced,
-    steps,
-    text_of,
-    wrong,
-)
+from autograd_lite.check.mistakes.backward_steps import MOST_AXES, always, orders, steps
+from autograd_lite.check.mistakes.made import distinct, replaced
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Array,
@@ -33,6 +25,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 
@@ -55,12 +48,9 @@ def transposed(case: Case, target: Target) -> Iterator[Candidate]:
     for order, words in orders(target.hand.shape, target.right.shape):
         plain = len(order) == 2
         title = "transposed" if plain else f"{words} are exchanged"
-        yield Candidate(
-            f"{title}: by hand = autodiff.{'T' if plain else _undone(order)}",
-            0.5 if plain else 0.6,
-            correct=_turned(order),
-        )
-    for moved in _read(target.right) if target.hand.shape == target.right.shape else ():
+        title = f"{title}: by hand = autodiff.{'T' if plain else _undone(order)}"
+        yield Candidate(title, 0.5 if plain else 0.6, correct=_turned(order))
+    for moved in _read(target.right) if target.fits else ():
         title = "read in another order: reshape in place of transpose"
         yield Candidate(title, 0.9, predict=always(moved), kind="rearranged")
 
@@ -74,8 +64,7 @@ MISTAKES["rearranged"] = Mistake(
 def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
     """Axes of what comes back to a tensor on the way are exchanged."""
     replay = case.replay
-    for node in replay.graph if replay is not None else ():
-        assert replay is not None
+    for node in replay.graph:
         g = replay.gradients.get(node.id)
         if g is None or node.id == target.id or target.id not in replay.behind(node.id):
             continue
@@ -83,7 +72,7 @@ def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(
                 f"{words} of the gradient at {text_of(replay.graph, node)} are exchanged",
                 0.9 if node.name else 1.0,
-                predict=replaced(replay, node.id, always(g.transpose(order))),
+                predict=replaced(replay, node.id, g.transpose(order)),
             )
         if not node.name and not any(x.primitive in MOVING for x in _around(replay, node)):
             continue  # Only what is reshaped or transposed is read in another order.
@@ -92,7 +81,7 @@ def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
                 f"the gradient at {text_of(replay.graph, node)} is read in another order: "
                 f"reshape in place of transpose",
                 1.05,
-                predict=replaced(replay, node.id, always(moved)),
+                predict=replaced(replay, node.id, moved),
                 kind="rearranged",
             )
 
@@ -127,37 +116,6 @@ def _undone(order: Sequence[int]) -> str:
     return f"swapaxes({back})" if len(moved) == 2 else f"transpose({back})"
 
 
-@mistake(
-    "symmetric argument",
-    "Of a symmetric matrix, entry (i, j) is entry (j, i): by the free entries, both count.",
-)
-def symmetric_argument(case: Case, target: Target) -> Iterator[Candidate]:
-    """Take the derivative by the free entries of a symmetric matrix."""
-    hand, right = target.hand, target.right
-    if case.replay is None or target.id is None or hand.shape != right.shape or hand.ndim != 2:
-        return
-    value = np.asarray(case.replay.values[target.id])
-    if not same(value, value.T) or len(value) < 2:
-        return
-    both = right + right.T
-    free = both - np.diag(np.diag(right))
-    forms = (
-        (free, ""), (np.tril(free), ", in the lower triangle"),
-        (np.triu(free), ", in the upper triangle"), (both, ", and the diagonal, too"),
-        (both / 2, ", half in each triangle"),
-    )  # fmt: skip
-    for form, where in forms:
-        if same(form, hand) and not same(form, right):
-            yield Candidate(
-                f"every entry off the diagonal counts twice{where}: the derivative by the free "
-                f"entries of a symmetric matrix, where autodiff takes each entry by itself"
-                if not where.startswith(", half")
-                else "the gradient was made symmetric, though the function is not",
-                0.9,
-                predict=always(form),
-            )
-
-
 @mistake("permuted", "The right numbers are in other places: a reshape, a reversal, another order.")
 def permuted(case: Case, target: Target) -> Iterator[Candidate]:
     """Look for the right numbers in other places."""
@@ -166,11 +124,8 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.shape != right.shape or not hand.size or not np.isfinite(hand).all():
         return
     for axes in itertools.combinations(range(hand.ndim), 2) if hand.ndim < MOST_AXES else ():
-        yield Candidate(
-            f"flipped along the axes {axes[0]} and {axes[1]}, as a kernel is in a convolution",
-            0.8,
-            correct=functools.partial(np.flip, axis=axes),
-        )
+        title = f"flipped along the axes {axes[0]} and {axes[1]}, as a kernel is in a convolution"
+        yield Candidate(title, 0.8, correct=functools.partial(np.flip, axis=axes))
     for axis, noun in zip(range(hand.ndim), ("row", "column", "slice"), strict=False):
         order = _order(hand, right, axis)
         moved = order is not None and (order != np.arange(len(order))).any()
@@ -210,11 +165,8 @@ def not_summed(case: Case, target: Target) -> Iterator[Candidate]:
         for axes in itertools.combinations(range(hand.ndim), count):
             if np.prod([hand.shape[i] for i in axes]) > 1:
                 listed = axes[0] if len(axes) == 1 else axes
-                yield Candidate(
-                    f"not summed over the batch: by hand.sum(axis={listed}) = autodiff",
-                    0.5,
-                    correct=_summed(axes, shape),
-                )
+                title = f"not summed over the batch: by hand.sum(axis={listed}) = autodiff"
+                yield Candidate(title, 0.5, correct=_summed(axes, shape))
 
 
 @mistake("shape", "The numbers are right; the shape is not that of the tensor.")
@@ -225,18 +177,12 @@ def wrong_shape(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.shape == right.shape:
         return
     if hand.size == right.size:
-        yield Candidate(
-            f"the right numbers in the shape {hand.shape} in place of {right.shape}",
-            0.6,
-            correct=lambda hand: hand.reshape(right.shape),
-        )
+        title = f"the right numbers in the shape {hand.shape} in place of {right.shape}"
+        yield Candidate(title, 0.6, correct=lambda hand: hand.reshape(right.shape))
     for count in range(1, right.ndim + 1):
         for axes in itertools.combinations(range(right.ndim), count):
-            yield Candidate(
-                f"summed over axis {', '.join(map(str, axes))} as well",
-                0.7,
-                predict=_oversummed(axes),
-            )
+            title = f"summed over axis {', '.join(map(str, axes))} as well"
+            yield Candidate(title, 0.7, predict=_oversummed(axes))
 
 
 # ------------------------------------------------------------------------ rows
@@ -262,7 +208,7 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         replay, position = step.replay, step.edge[1]
         data, g = replay.values[other.id], replay.gradients[step.node.id]
-        if target.hand.shape != target.right.shape or data.ndim != 2 or g.ndim not in (1, 2):
+        if not target.fits or data.ndim != 2 or g.ndim not in (1, 2):
             continue
         # W may be used elsewhere too, and what comes back from there is right.
         wanted = target.hand - (target.right - step.rule(g))
@@ -276,14 +222,11 @@ def rows_in_another_order(case: Case, target: Target) -> Iterator[Candidate]:
             if (order == np.arange(len(order))).all() or _tells_little(g, order):
                 continue
             moved = data[:, order] if columns else data[order]
-            yield Candidate(
+            title = (
                 f"the {'columns' if columns else 'rows'} of {text_of(replay.graph, other)} are in "
-                f"another order than those of the gradient at {step.name}; {_in_words(order)}",
-                1.0,
-                predict=wrong(
-                    replay, {step.edge: replay.rule(step.edge, operands={1 - position: moved})}
-                ),
+                f"another order than those of the gradient at {step.name}; {_in_words(order)}"
             )
+            yield step.candidate(title, 1.0, step.using(moved))
 
 
 def _may_be_chance(n: int, target: Target) -> bool:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import Made, Together, always, grouped, text_of
-from autograd_lite.check.mistakes.loop_passes import name_of
+from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import (
     Candidate,
     Case,
     Target,
     mistake,
-    more,
     remembered,
-    same,
 )
-from autograd_lite.check.mistakes.repeated import loops
-from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted, recompute_all
+from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
 
 
@@ -31,8 +27,6 @@ from autograd_lite.graph import Node
 def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
     """Go back through a logsumexp with something else than the softmax of what it is given."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for x, node, axis in logarithms(replay):
         if target.id not in replay.behind(x.id):
             continue
@@ -49,7 +43,7 @@ def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
             forms = [(t, c, rule(g)) for t, c, rule in _forms(replay, x, axis, kept, name)]
         far = 0.05 if is_shifted(replay.graph, x) else 0.0
         for title, cost, instead in forms:
-            made = Made(replay, x.id, always(instead), always(right))
+            made = Made(replay, x.id, instead, right)
             yield Candidate(title, cost + far, predict=made)
 
 
@@ -121,15 +115,6 @@ def _axes_between(replay: Replay, x: Node, node: Node) -> set[int]:
     return {axis % len(x.shape) for axis in axes if isinstance(axis, int)}
 
 
-def softmax_forms(replay: Replay, node: Node, name: str) -> Iterator[tuple[str, float, Rule]]:
-    """Yield what may stand in place of the softmax, on the way back through any logsumexp."""
-    axis = node.parameters.get("axis")
-    if node.primitive is ops.logsumexp and isinstance(axis, int):
-        (operand,) = replay.graph.operands(node)
-        axis %= len(operand.shape)
-        yield from _forms(replay, operand, axis, node.parameters["keepdims"], name)
-
-
 def _sent(p: Any, along: int) -> Rule:
     shape = tuple(1 if k == along else n for k, n in enumerate(p.shape))
     return lambda g: np.reshape(g, shape) * p
@@ -174,43 +159,10 @@ def _forms(
 def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     """Change the gradient of a softmax, however it is written."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for x, node, axis in _softmaxes(replay):
         if target.id in replay.behind(x.id):
             yield from _softmax_forms(replay, x, node, axis)
             yield from _scaled_sum(case, target, x, node, axis)
-    yield from _of_all_steps(replay)
-
-
-@more("softmax in pieces")
-def masked_afterwards(case: Case, target: Target) -> Iterator[Candidate]:
-    """Apply a mask after a softmax and not before it, forwards as well as backwards."""
-    replay = case.replay
-    if replay is None or target.id is None:
-        return
-    for x, node, axis in _softmaxes(replay):
-        y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
-        scores = _scores(replay, x, y != 0)
-        through = y * (g - (g * y).sum(axis, keepdims=True))
-        if scores is not None and same(through, replay.gradients[x.id]):  # No other way.
-            p = ops.softmax.forward(replay.values[scores.id], axis=axis) * (y != 0)
-            yield Candidate(
-                f"the mask is applied after the softmax {text_of(replay.graph, node)}, not before, "
-                f"forwards too",
-                1.6,
-                predict=functools.partial(_given_probabilities, replay, x, node, p, axis),
-            )
-
-
-def _given_probabilities(
-    replay: Replay, x: Node, node: Node, p: Any, axis: int, target: Target
-) -> Any:
-    """Return a gradient with other values of a softmax, forwards as well as backwards."""
-    values = recompute_all(replay.graph, {node.id: p})
-    g = Replay(replay.graph, values).gradients[node.id]
-    sent = p * (g - (g * p).sum(axis, keepdims=True))
-    return Replay(replay.graph, values, {x.id: sent}).gradients.get(target.id or "")
 
 
 @remembered
@@ -270,55 +222,21 @@ def _softmax_forms(
         *_masked_otherwise(replay, x, y, g, axis),
     ):  # fmt: skip
         cost = 0.6 if title.endswith(between) else 0.69  # It says more than a factor does.
-        yield Candidate(title, cost, predict=Made(replay, x.id, always(instead), always(right)))
+        yield Candidate(title, cost, predict=Made(replay, x.id, instead, right))
         for i, key in enumerate(x.operands if x.primitive is ops.where else ()):
             if key in replay.gradients and replay.graph[key].shape == node.shape:
                 # What is masked gets nothing from the right formula, and needs no mask.
-                made = Made(replay, key, always(instead), always(replay.parts[x.id, i]))
+                made = Made(replay, key, instead, replay.parts[x.id, i])
                 also = "" if title.startswith("the mask") else "; the mask is left out"
                 yield Candidate(title + also, cost + 0.1, predict=made)
-
-
-def _of_all_steps(replay: Replay) -> Iterator[Candidate]:
-    """Make the same mistake at the softmax of each of several parallel steps, as of two heads."""
-    found = {node.id: (x, node, axis) for x, node, axis in _softmaxes(replay)}
-    for loop in loops(replay):
-        for nodes in loop.classes:
-            each = [found[node.id] for node in nodes if node.id in found]
-            apart = all(
-                a.id not in replay.behind(b.id) for a, b in itertools.permutations(nodes, 2)
-            )
-            if len(each) < len(nodes) or not apart:
-                continue
-            name = grouped(name_of(replay, loop, nodes))
-            forms = (_of_step(replay, *one, name) for one in each)
-            for several in zip(*forms, strict=False):
-                made = [form.predict for form in several if isinstance(form.predict, Made)]
-                title = f"at every step, {several[0].title}"
-                yield Candidate(title, several[0].cost + 0.1, predict=Together(made))
-
-
-def _of_step(replay: Replay, x: Node, node: Node, axis: int, name: str) -> Iterator[Candidate]:
-    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
-    right = y * (g - (g * y).sum(axis, keepdims=True))
-    path = f"the sum over the row in the derivative of the softmax at {name}"
-    for title, times in (
-        (f"{path} is added, in place of taken away", -1),
-        (f"{path} has a mean in its place", 1 / y.shape[axis]),
-        (f"{path} has a factor 2", 2),
-    ):
-        instead = y * (g - times * (g * y).sum(axis, keepdims=True))
-        yield Candidate(title, 0.62, predict=Made(replay, x.id, always(instead), always(right)))
-    yield from _softmax_forms(replay, x, node, axis, name)
 
 
 def _scaled_sum(case: Case, target: Target, x: Node, node: Node, axis: int) -> Iterator[Candidate]:
     """Solve for the factor of what the derivative of a softmax takes away."""
     replay = case.replay
-    assert replay is not None
     y, g, name = replay.values[node.id], replay.gradients[node.id], text_of(replay.graph, node)
     name, sums = grouped(name), y * (g * y).sum(axis, keepdims=True)
-    made = Made(replay, x.id, always(-sums), always(-sums))
+    made = Made(replay, x.id, -sums, -sums)
     factor = made.factor(target)
     if factor is None or min(abs(factor), abs(factor - 1)) < 1e-6 or target.hand.size < 3:
         return

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import text_of
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 

@@ -10,25 +10,19 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
-    Made,
     Step,
     activations,
     added_up,
     always,
     given,
-    grouped,
-    is_product,
-    only,
-    replaced,
     scaled,
     steps,
-    text_of,
     times,
-    viewed,
-    wrong,
 )
+from autograd_lite.check.mistakes.made import Made, only, replaced, wrong
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
 
 
@@ -67,22 +61,10 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=Made(
                         step.replay,
                         step.operand.id,
-                        always(c * twice * form),
-                        always(twice * part),
+                        c * twice * form,
+                        twice * part,
                     ),
                 )
-        if text == name:
-            yield Candidate(
-                f"sign({name}) stands in place of 2 * {grouped(name)} in what comes back to {name} "
-                f"from {step.name}: the derivative of |{name}|, not of its square",
-                0.9,
-                predict=Made(
-                    step.replay,
-                    step.operand.id,
-                    always(c * twice / 2 * np.sign(x)),
-                    always(twice * part),
-                ),
-            )
 
 
 def _of_matrix(name: str, x: Any) -> dict[str, Any]:
@@ -122,12 +104,11 @@ def stretched(case: Case, target: Target) -> Iterator[Candidate]:
         table = (g.ndim > 2 or column) and (x.shape or x.id == target.id)
         if g.size > 1 and axes and (table or (wide and not x.shape and not alone)):
             count = int(np.prod([g.shape[k] for k in axes]))
-            yield Candidate(
+            title = (
                 f"what comes back to {text_of(step.replay.graph, x)} from {step.name} is averaged "
-                f"over the {count} that it was used for, not summed",
-                0.75,
-                predict=step.wrong(always(step.rule(g / count))),
+                f"over the {count} that it was used for, not summed"
             )
+            yield step.candidate(title, 0.75, always(step.rule(g / count)))
 
 
 @mistake("one row only", "Every row of the batch counts.")
@@ -142,38 +123,19 @@ def one_row_only(case: Case, target: Target) -> Iterator[Candidate]:
         inner = step.primitive is ops.matmul and step.operand.id != target.id
         for which, kept in added_up(step.replay, step.edge) if inner else ():
             to, g = text_of(step.replay.graph, step.operand), step.replay.gradients[step.node.id]
-            yield Candidate(
-                f"only {which} comes back to {to} from {step.name}: overwritten, not added up",
-                1.0,
-                predict=step.wrong(given(step.rule, g * kept)),
-            )
+            title = f"only {which} comes back to {to} from {step.name}: overwritten, not added up"
+            yield step.candidate(title, 1.0, given(step.rule, g * kept))
 
 
 def _rows_only(case: Case, target: Target) -> Iterator[Candidate]:
     """Count a single row."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
-    turned = [x.id for x in replay.graph.consumers(replay.graph[target.id])
-              if x.primitive is ops.transpose]  # fmt: skip
-    alike: dict[Any, list[Edge]] = {}
+    turned = [x.id for x in replay.users(target.id) if x.primitive is ops.transpose]
     for edge in replay.edges():
         node = replay.graph[edge[0]]
         used = replay.graph[node.operands[edge[1]]]
         if used.id in (target.id, *turned) and node.id not in turned and node.shape:
             yield from _some_rows(replay, edge, node, target)
-        elif is_product(node) and node.shape and viewed(replay.graph, used).id == target.id:
-            alike.setdefault((node.primitive, node.shape), []).append(edge)
-    for (_, shape), edges in alike.items():
-        for which, k in (("last", -1), ("first", 0)) if len(edges) > 1 < shape[0] else ():
-            kept = np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 1)) == k % shape[0]
-            rules = {e: given(replay.rule(e), kept * replay.gradients[e[0]]) for e in edges}
-            yield Candidate(
-                f"at every use of {target.name}, only the {which} row of what arrives counts: "
-                f"overwritten for each sample in place of added up",
-                1.0,
-                predict=wrong(replay, rules),
-            )
 
 
 def _some_rows(replay: Replay, edge: Edge, node: Node, target: Target) -> Iterator[Candidate]:
@@ -213,29 +175,11 @@ def _some_rows(replay: Replay, edge: Edge, node: Node, target: Target) -> Iterat
                 yield Candidate(title, cost + far, predict=made)
 
 
-@mistake(
-    "another row's values", "Each row goes back by its own values, not by those of one.", last=True
-)
-def values_of_one_row(case: Case, target: Target) -> Iterator[Candidate]:
-    """Compute what all rows send back from the values of the first row, or of the last."""
-    for step in activations(case, target):
-        replay, rows = step.replay, step.node.shape[:1]
-        x, y = (np.asarray(replay.values[node.id]) for node in (step.operand, step.node))
-        for which, k in (("first", 0), ("last", -1)) if rows > (1,) and x.shape[:1] == rows else ():
-            rule = step.ruled(*(np.broadcast_to(value[k], value.shape) for value in (x, y)))
-            yield Candidate(
-                f"the derivative of the {step.function} at {step.name} is that of the {which} row, "
-                f"for all rows",
-                1.4,
-                predict=step.wrong(rule),
-            )
-
-
 @mistake("another's numbers", "The gradient of one tensor was stored as that of another.")
 def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
     """Find the gradient, or the value, of another tensor."""
     replay = case.replay
-    if replay is None or target.id is None or target.hand.size < 2:
+    if target.hand.size < 2:
         return
     here = target.name
     for node in replay.graph:
@@ -245,19 +189,17 @@ def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
         both = g is not None and np.array_equal(g, value)  # As of half a sum of squares.
         if value.shape == target.hand.shape and value.dtype.kind == "f" and not both:
             for word, form in (("", value), ("minus ", -value)):
+                title = f"{word}the value of {text} was given for the gradient of {here}"
                 yield Candidate(
-                    f"{word}the value of {text} was given for the gradient of {here}",
-                    0.6 if node.id == target.id else 1.6,
-                    predict=only(target, form),
+                    title, 0.6 if node.id == target.id else 1.6, predict=only(target, form)
                 )
         longer = g is not None and g.shape[1:] == target.hand.shape[1:] and g.ndim
         if g is not None and longer and len(g) > len(target.hand) > 1:
-            yield Candidate(
+            title = (
                 f"the first {len(target.hand)} of the gradient of {text} were given for that of "
-                f"{here}",
-                1.3,
-                predict=only(target, g[: len(target.hand)]),
+                f"{here}"
             )
+            yield Candidate(title, 1.3, predict=only(target, g[: len(target.hand)]))
         if g is not None and node.id != target.id and g.shape == target.hand.shape:
             yield Candidate(
                 f"the gradient of {text} was given for that of {here}",
@@ -270,18 +212,14 @@ def anothers_numbers(case: Case, target: Target) -> Iterator[Candidate]:
 def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Skip several products in a row."""
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for step in steps(case, target):
         square = step.node.shape == step.operand.shape and step.node.value.size > 1
         if step.other is not None and step.is_matrix_product and square:
-            yield Candidate(
+            title = (
                 f"the factor {text_of(replay.graph, step.other)} is left out on the way back from "
-                f"{step.name}",
-                0.85,
-                predict=step.wrong(lambda g: g),
-                kind="factor missing",
+                f"{step.name}"
             )
+            yield step.candidate(title, 0.85, lambda g: g, "factor missing")
         texts: list[str] = []
         here = step
         while len(texts) < 4:
@@ -303,7 +241,7 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
                     predict=replaced_path(replay, step, g),
                     kind="factor missing" if len(texts) == 1 else "",
                 )
-            above = [e for e in replay.edges() if replay.graph[e[0]].operands[e[1]] == here.node.id]
+            above = [e for e in replay.edges() if replay.operand(e) == here.node.id]
             if len(above) != 1:
                 break
             node = replay.graph[above[0][0]]
@@ -325,41 +263,13 @@ def replaced_path(replay: Replay, step: Step, g: Any) -> Made:
 # ------------------------------------------------------------------------ what arrives
 
 
-@mistake("upstream left out", "The chain rule multiplies by what arrives from above, dL/da.")
-def upstream_left_out(case: Case, target: Target) -> Iterator[Candidate]:
-    """Begin in the middle: 1 in place of what arrives at a tensor, as if that were the loss."""
-    replay = case.replay
-    if replay is None or target.id not in replay.gradients or target.hand.dtype.kind != "f":
-        return
-    graph, end = replay.graph, replay.graph.outputs[0]
-    keys = dict.fromkeys([target.id, *(step.node.id for step in steps(case, target))])
-    for key in keys:
-        node, value, g = graph[key], np.asarray(replay.values[key]), replay.gradients[key]
-        number = g.size > 1 or key != target.id  # One number for all is a factor that is missing.
-        if number and (g == g.flat[0]).all():
-            continue
-        made = replaced(replay, key, always(np.ones_like(value)))
-        if node is end or value.dtype.kind != "f":
-            continue
-        if not made.comes_to_nothing(target):  # That it is left out is simpler.
-            text = text_of(graph, node)
-            yield Candidate(
-                f"1 is given for the gradient at {text}: what arrives there is left out",
-                0.95 if node.name else 1.05,
-                predict=made,
-            )
-
-
 @mistake("minus left out", "What is subtracted gets the negative of what arrives.")
 def minus_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     """Send what arrives at a difference to what is subtracted in it, as it is."""
     for step in steps(case, target, once=True):
         if step.primitive is ops.subtract and step.edge[1] == 1:
-            yield Candidate(
-                f"the minus before {text_of(step.replay.graph, step.operand)} is left out",
-                1.0,
-                predict=step.wrong(times(1.0)),
-            )
+            title = f"the minus before {text_of(step.replay.graph, step.operand)} is left out"
+            yield step.candidate(title, 1.0, times(1.0))
 
     through = list(activations(case, target))
     for step in through:
@@ -369,11 +279,8 @@ def minus_left_out(case: Case, target: Target) -> Iterator[Candidate]:
             x.node.id not in behind(step.node.id) and step.node.id not in behind(x.node.id)
             for x in twins
         ):
-            yield Candidate(
-                f"what comes back through {step.name} is subtracted, not added",
-                0.77,
-                predict=step.wrong(scaled(step.rule, -1.0, divide=False)),
-            )
+            title = f"what comes back through {step.name} is subtracted, not added"
+            yield step.candidate(title, 0.77, scaled(step.rule, -1.0, divide=False))
 
 
 @mistake("term elsewhere", "All that arrives at an activation goes through its derivative.")
@@ -386,7 +293,7 @@ def term_elsewhere(case: Case, target: Target) -> Iterator[Candidate]:
             found = [
                 edge
                 for edge in replay.edges()
-                if graph[edge[0]].operands[edge[1]] == to.id and edge not in inside
+                if replay.operand(edge) == to.id and edge not in inside
             ]
             for edge in found if len(found) > after else ():
                 part, right = replay.parts[edge], np.asarray(rule(g))
@@ -395,49 +302,17 @@ def term_elsewhere(case: Case, target: Target) -> Iterator[Candidate]:
                 wrong = rule(g - part) + part if after else rule(g + part) - part
                 words = ("after", "before") if after else ("before", "after")
                 source = text_of(graph, graph[edge[0]])
-                yield Candidate(
+                title = (
                     f"what comes back to {text_of(graph, to)} from {source} is added {words[0]} "
-                    f"the derivative of the {step.function}, not {words[1]} it",
-                    0.95,
-                    predict=Made(replay, step.operand.id, always(wrong), always(right)),
+                    f"the derivative of the {step.function}, not {words[1]} it"
                 )
-
-
-@mistake("steps left out", "Each step on the way back has its own factor.", last=True)
-def steps_left_out(case: Case, target: Target) -> Iterator[Candidate]:
-    """Hand on what arrives further up, as if all that is between were not there."""
-    for step in steps(case, target, once=True):
-        replay, graph, node = step.replay, step.replay.graph, step.node
-        for _ in range(MOST_STEPS):
-            users = [x for x in graph.consumers(node) if x.id in replay.gradients]
-            if len(users) != 1 or users[0].operands.count(node.id) > 1:
-                break
-            node = users[0]
-            if node.shape == step.operand.shape and node.shape:
-                to, at = text_of(graph, step.operand), text_of(graph, node)
-                yield Candidate(
-                    f"what arrives at {at} goes back to {to} as it is: all that is between them is "
-                    f"left out",
-                    3.5,
-                    predict=Made(
-                        replay,
-                        step.operand.id,
-                        always(replay.gradients[node.id]),
-                        always(replay.parts[step.edge]),
-                    ),
-                )
-
-
-MOST_STEPS = 6
-"""How many of them are left out."""
+                yield Candidate(title, 0.95, predict=Made(replay, step.operand.id, wrong, right))
 
 
 @mistake("rows of a gradient", "Row i of a gradient belongs to row i of the data.", last=True)
 def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
     """Reverse the rows of a gradient, shift them by one, or take the first for all."""
     replay = case.replay
-    if replay is None:
-        return
     for key in dict.fromkeys(step.node.id for step in steps(case, target, once=True)):
         g = replay.gradients[key]
         for axis, n in enumerate(g.shape):
@@ -448,26 +323,8 @@ def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
                 ("shifted by one", np.roll(g, -1, axis)),
             ) if n > 2 else ():  # fmt: skip
                 noun = ("rows", "columns")[axis] if g.ndim < 3 else f"slices along axis {axis}"
-                yield Candidate(
+                title = (
                     f"the {noun} of the gradient at {text_of(replay.graph, replay.graph[key])} are "
-                    f"{words}",
-                    3.5 + 0.1 * axis,
-                    predict=replaced(replay, key, always(moved)),
+                    f"{words}"
                 )
-
-
-@mistake("given what arrives", "A derivative is computed from the values of the forward pass.")
-def given_what_arrives(case: Case, target: Target) -> Iterator[Candidate]:
-    """Compute a derivative from a gradient, in place of the value."""
-    for step in steps(case, target):
-        if len(step.node.operands) != 1 or not step.node.shape or step.primitive.linear:
-            continue
-        if step.operand.shape != step.node.shape:
-            continue
-        g = step.replay.gradients[step.node.id]
-        yield Candidate(
-            f"the formula of {step.function}' for its output {step.name} is given what arrives at "
-            f"{step.name}",
-            1.0,
-            predict=step.wrong(step.given(g)),
-        )
+                yield Candidate(title, 3.5 + 0.1 * axis, predict=replaced(replay, key, moved))

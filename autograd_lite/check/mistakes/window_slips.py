@@ -14,20 +14,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import (
-    MOST_VALUES,
-    AnotherPass,
-    Made,
-    Step,
-    Together,
-    always,
-    steps,
-    text_of,
-    wrong,
-)
+from autograd_lite.check.mistakes.backward_steps import Step, always, steps
+from autograd_lite.check.mistakes.made import AnotherPass, Made, Together
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Edge, Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.check.mistakes.windows import Windows, all_windows
 from autograd_lite.graph import Node
 
@@ -62,7 +54,7 @@ KEPT = {
 def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
     """Put windows back at other places, or compute a kernel's gradient from others."""
     replay = case.replay
-    if replay is None or target.id is None or target.hand.shape != target.right.shape:
+    if not target.fits:
         return
     for w in all_windows(replay):
         if recurrent(replay).issuperset([w.key, *(node.id for node in w.nodes)]):
@@ -72,7 +64,6 @@ def wrong_windows(case: Case, target: Target) -> Iterator[Candidate]:
             yield from _put_back(replay, w, w.key)
         yield from _used(replay, w, target)
     yield from _cropped(case, target)
-    yield from _pieces(replay, target)
 
 
 def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
@@ -100,13 +91,13 @@ def _put_back(replay: Replay, w: Windows, key: str) -> Iterator[Candidate]:
         return filled(change(g), right)
 
     def made(text: str, cost: float, instead: Callable[[], Array]) -> Candidate:
-        return Candidate(text, cost, predict=Made(replay, key, instead, always(part)))
+        return Candidate(text, cost, predict=Made(replay, key, instead, part))
 
     whence = "its windows" if w.paired() else text_of(replay.graph, w.nodes[0])
     for text, cost, slip in _slips(w):
         text = f"what comes back to {w.name} from {whence} is put back {text}"
         yield made(text, cost, partial(slipped, slip))
-    for text, cost, change in (*_subsets(w), *_gathered(w)):
+    for text, cost, change in _subsets(w):
         text = f"on the way back to {w.name}, {text}"
         yield made(text, cost, partial(changed, change))
     if not g.all():
@@ -122,7 +113,7 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
     here = w.value[tuple(w.places())]
     by_key: dict[str, list[Edge]] = {}
     for edge in edges:
-        by_key.setdefault(replay.graph[edge[0]].operands[edge[1]], []).append(edge)
+        by_key.setdefault(replay.operand(edge), []).append(edge)
 
     def made(change: Callable[[], Array]) -> Together:
         known: dict[str, Any] = {}
@@ -143,9 +134,8 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
             return replay.sent(edge, replay.gradients[edge[0]], rule)
 
         def all_sent(some: list[Edge]) -> Made:
-            key = replay.graph[some[0][0]].operands[some[0][1]]
             part = sum(np.asarray(replay.parts[edge]) for edge in some)
-            return Made(replay, key, lambda: sum(map(sent, some)), always(part))
+            return Made(replay, replay.operand(some[0]), lambda: sum(map(sent, some)), part)
 
         return Together([all_sent(some) for some in by_key.values()])
 
@@ -159,11 +149,6 @@ def _used(replay: Replay, w: Windows, target: Target) -> Iterator[Candidate]:
     for text, cost, slip in _slips(w):
         text = f"the windows of {w.name} are used {text}"
         yield Candidate(text, cost, predict=made(partial(taken, slip)))
-    for node in replay.graph.nodes[:MOST_VALUES]:
-        if node.shape == w.shape[1:] and node not in w.nodes:
-            other = np.broadcast_to(replay.values[node.id], w.shape)
-            text = f"{text_of(replay.graph, node)} is used in place of each window of {w.name}"
-            yield Candidate(text, 1.3, predict=made(always(other)))
     for text, cost, keep in _subsets(w):
         if "entries of each" not in text:
             text = f"on the way back from the windows of {w.name}, {text}"
@@ -214,56 +199,11 @@ def _cropped(case: Case, target: Target) -> Iterator[Candidate]:
                 index = tuple(map(slice, begins, begins + sizes))
                 moved = (begins >= 0).all() and not np.array_equal(begins, start)
                 if moved and g[index].shape == step.operand.shape:
-                    yield Candidate(
+                    title = (
                         f"what {text_of(step.replay.graph, step.operand)} was padded with is cut "
-                        f"off {words}{along} on the way back from {step.name}",
-                        0.9,
-                        predict=wrong(step.replay, {step.edge: always(g[index])}),
+                        f"off {words}{along} on the way back from {step.name}"
                     )
-
-
-def _pieces(replay: Replay, target: Target) -> Iterator[Candidate]:
-    """Take what comes back to pieces that were padded, and added up, from other places."""
-    alike: dict[Any, list[Node]] = {}
-    for node in replay.graph:
-        if node.primitive is ops.pad and (node.id, 0) in replay.parts:
-            size = replay.graph[node.operands[0]].shape
-            alike.setdefault((size, node.shape), []).append(node)
-    for (size, shape), nodes in alike.items():
-        if len(nodes) < 2 or not any(target.id in replay.behind(node.id) for node in nodes):
-            continue
-        starts = np.array([np.broadcast_to(node.parameters["pad_width"], (len(size), 2))[:, 0]
-                           for node in nodes])  # fmt: skip
-        moved = np.ptp(starts, axis=0) > 0
-        steps = starts[1] - starts[0]
-        tables = {
-            "in reversed order": starts[::-1],
-            "all from the place of the first": np.repeat(starts[:1], len(nodes), 0),
-            "one place further on": starts + moved,
-            "one place too early": starts - moved,
-        }
-        for k in {*STRIDES, 1, int(size[int(np.argmax(moved))])}:
-            was = int(np.abs(steps).max())
-            each = np.arange(len(nodes))[:, None] * np.sign(steps) * k
-            if k != was:
-                tables[f"with stride {k} in place of {was}"] = starts[0] + each
-        for words, table in tables.items():
-            parts = []
-            for node, start in zip(nodes, table, strict=True):
-                wide = np.pad(replay.gradients[node.id], [(n, n) for n in shape])
-                index = tuple(
-                    slice(n + a, n + a + m) for n, a, m in zip(shape, start, size, strict=True)
-                )
-                if wide[index].shape == size:
-                    made = always(wide[index]), always(replay.parts[node.id, 0])
-                    parts.append(Made(replay, node.operands[0], *made))
-            if len(parts) == len(nodes):
-                yield Candidate(
-                    f"what comes back to the {len(nodes)} pieces that are padded and added up is "
-                    f"taken {words}",
-                    1.0,
-                    predict=Together(parts),
-                )
+                    yield step.candidate(title, 0.9, always(g[index]))
 
 
 # ------------------------------------------------------------------------ other tables
@@ -398,50 +338,20 @@ def _subsets(w: Windows) -> Iterator[tuple[str, float, Change]]:
             yield text, 1.1, _kept(w, [x], keep)
 
 
-def _gathered(w: Windows) -> Iterator[tuple[str, float, Change]]:
-    """Yield to which entries of a window all that comes back to it may be given."""
-    axes = tuple(w.inner)
-    if not axes:
-        return
-
-    def to(keep: slice | None) -> Change:
-        one = _kept(w, axes, keep)
-        return lambda g: one(np.broadcast_to(g.sum(axes, keepdims=True), g.shape))
-
-    x = w.value[tuple(w.places())]
-    largest, smallest = (x == f(x, axes, keepdims=True) for f in (np.max, np.min))
-    for text, change in (
-        ("the first entry of each window gets all of it", to(slice(0, 1))),
-        ("the last entry of each window gets all of it", to(slice(-1, None))),
-        ("the middle of each window gets all of it", to(None)),
-        ("the largest entry of each window gets all of it",
-         lambda g: largest * g.sum(axes, keepdims=True)),
-        ("the smallest entry of each window gets all of it",
-         lambda g: smallest * g.sum(axes, keepdims=True)),
-        ("all of it is multiplied by the entries of each window",
-         lambda g: x * g.sum(axes, keepdims=True)),
-        ("every entry of a window gets the sum of all in it", to(slice(None))),
-        ("every entry of a window gets the mean of all in it",
-         lambda g: np.broadcast_to(g.mean(axes, keepdims=True), g.shape)),
-    ):  # fmt: skip
-        yield text, 1.0, change
-
-
 # ------------------------------------------------------------------------ pooling
 
 
 @mistake("pooling", "The largest entry of a window gets all of the gradient, the others none.")
 def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
     """Send what arrives at a maximum to all of its window, on average, or to the first entry."""
-    if case.replay is not None and case.replay.has_ties:
+    if case.replay.has_ties:
         each = Replay(case.replay.graph, ties="all").gradients
         yield Candidate(
             "where several entries are the largest, each of them gets all of the gradient",
             0.55,
-            predict=AnotherPass(lambda other: each.get(other.id or "")),
+            predict=AnotherPass(lambda other: each.get(other.id)),
         )
     for step in steps(case, target):
-        yield from _one_of_window(step)
         inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
         while inner.primitive in (ops.max, ops.min, ops.mean):
             (operand,) = step.replay.graph.operands(inner)
@@ -502,8 +412,8 @@ def _of_windows(
                 predict=Made(
                     step.replay,
                     operand.id,
-                    always(part),
-                    always(step.replay.parts[inner.id, 0]),
+                    part,
+                    step.replay.parts[inner.id, 0],
                 ),
             )
 
@@ -515,35 +425,3 @@ def _chosen(step: Step, x: Any, window: tuple[int, ...]) -> Any:
     flat = moved.reshape(*moved.shape[: -len(window)], -1)
     hot = np.arange(flat.shape[-1]) == flat.argmax(axis=-1)[..., None]
     return np.moveaxis(hot.reshape(moved.shape), ends, window)
-
-
-def _one_of_window(step: Step) -> Iterator[Candidate]:
-    """Use one entry of each window forwards, or send back to one, where all of them count."""
-    replay, other = step.replay, step.other
-    pooled = step.node if step.primitive is ops.mean else other
-    if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
-        return
-    axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
-    if not isinstance(axis, int) or np.shape(x)[axis] < 2:
-        return
-    before = text_of(replay.graph, replay.graph[pooled.operands[0]])
-    for which, i in (("first", 0), ("last", -1)):
-        if pooled is other:
-            one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
-            yield Candidate(
-                f"the {which} of {before} along axis {axis} is used in place of "
-                f"{text_of(replay.graph, pooled)}",
-                1.0,
-                predict=step.wrong(replay.rule(step.edge, operands={1 - step.edge[1]: one})),
-            )
-        else:
-            only = np.arange(np.shape(x)[axis]) == i % np.shape(x)[axis]
-            shape = [-1 if k == axis % np.ndim(x) else 1 for k in range(np.ndim(x))]
-            yield Candidate(
-                f"only the {which} of {before} along axis {axis} gets its share of the gradient "
-                f"of {step.name}",
-                0.9,
-                predict=step.wrong(
-                    always(np.where(only.reshape(shape), replay.parts[step.edge], 0.0))
-                ),
-            )

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import is_product, text_of, viewed
+from autograd_lite.check.mistakes.backward_steps import is_product, viewed
 from autograd_lite.check.mistakes.registry import Array, remembered
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 MOST_PLACES = 20_000

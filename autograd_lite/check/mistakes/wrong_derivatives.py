@@ -8,7 +8,7 @@ in the weights behind it, where no ratio shows it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,35 +17,25 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import (
     FEWEST_BITS,
     MOST_VALUES,
-    Made,
-    Step,
     activations,
-    always,
     as_it_is,
     compositions,
-    grouped,
     is_gate,
     scaled,
     steps,
     tells,
-    text_of,
     times,
-    wrong,
 )
+from autograd_lite.check.mistakes.made import wrong
 from autograd_lite.check.mistakes.reasons import SLOPES, averaged
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
 from autograd_lite.check.mistakes.repeated import recurrent
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.rule_factors import factors
-from autograd_lite.check.mistakes.written_out import SILU, functions_of_several
+from autograd_lite.check.mistakes.texts import grouped, text_of
+from autograd_lite.check.mistakes.written_out import SILU
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
-
-
-def _sent_by(
-    step: Step, title: str, cost: float, rule: Rule = as_it_is, kind: str = ""
-) -> Candidate:
-    return Candidate(title, cost, predict=step.wrong(rule), kind=kind)
 
 
 @mistake("derivative left out", "The chain rule goes through the activation too: delta * f'(z).")
@@ -53,24 +43,24 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
     """Pass back through an activation as if it were not there."""
     for step in activations(case, target):
         y, value = step.name, np.asarray(step.node.value)
-        yield _sent_by(step, f"the derivative of the {step.function} at {y} is left out", 0.6)
+        yield step.candidate(f"the derivative of the {step.function} at {y} is left out", 0.6)
         instead = f"{y} stands in place of its derivative"
         if y not in dict(factors(step)) and tells(step, times(value)):  # Not y (1 - y).
-            yield _sent_by(step, f"{instead}: it is not derived", 1.2, times(value))
+            yield step.candidate(f"{instead}: it is not derived", 1.2, times(value))
             if step.operand.primitive is ops.negative:  # As of log(1 + exp(-m)) by m.
                 (inner,) = step.replay.graph.operands(step.operand)
                 by = text_of(step.replay.graph, inner)
-                yield _sent_by(step, f"{instead} by {by}: it is not derived", 1.2, times(-value))
+                yield step.candidate(f"{instead} by {by}: it is not derived", 1.2, times(-value))
     for step in steps(case, target, once=True):
         if step.primitive not in (ops.power, ops.square):
             continue
         y, value = step.name, np.asarray(step.replay.values[step.node.id])
         if step.node.shape:
             title = f"{y} stands in place of its derivative: it is not derived"
-            yield _sent_by(step, title, 1.25, times(value))
+            yield step.candidate(title, 1.25, times(value))
         x, k = (step.replay.values[step.node.operands[i]] for i in (0, -1))
         if step.primitive is ops.power and not step.edge[1] and not np.ndim(k):
-            yield _sent_by(step, f"the derivative of {y} is left out", 1.3)
+            yield step.candidate(f"the derivative of {y} is left out", 1.3)
             if k != 2:  # That would be what is squared, squared once more.
                 base = grouped(text_of(step.replay.graph, step.operand))
                 title = (
@@ -78,23 +68,12 @@ def derivative_left_out(case: Case, target: Target) -> Iterator[Candidate]:
                     f"{base} ** {k - 1:g} in the derivative of {y}"
                 )
                 rule = scaled(step.rule, x, divide=False)
-                yield _sent_by(step, title, 0.8, rule, kind="other power")
+                yield step.candidate(title, 0.8, rule, kind="other power")
                 if k not in (0, 0.5, 1):  # Else it is a sign, or nothing.
                     rule = scaled(step.rule, (k - 1) / k, divide=False)
                     factor = f"the factor {k - 1:g}, the exponent less 1, stands in place of {k:g}"
                     title = f"{factor} in the derivative of {y}"
-                    yield _sent_by(step, title, 0.95, rule, kind="other power")
-    gates = {step.operand.id: step for step in steps(case, target, once=True) if is_gate(step)}
-    for step in gates.values():
-        outer, replay = gates.get(step.node.id), step.replay
-        if outer is not None:  # A clip, written as a minimum of a maximum.
-            whole = replay.gradients[outer.node.id]
-            part = replay.parts[step.edge]
-            yield Candidate(
-                f"the derivative of the clip at {outer.name} is left out",
-                0.6,
-                predict=Made(replay, step.operand.id, always(whole), always(part)),
-            )
+                    yield step.candidate(title, 0.95, rule, kind="other power")
 
 
 @mistake("derivative doubled", "The activation's derivative was already in what came from above.")
@@ -106,7 +85,7 @@ def derivative_doubled(case: Case, target: Target) -> Iterator[Candidate]:
 
     for step in activations(case, target):
         title = f"the derivative of the {step.function} at {step.name} is there twice"
-        yield _sent_by(step, title, 0.9, twice(step.rule))
+        yield step.candidate(title, 0.9, twice(step.rule))
 
 
 @mistake("derivative at the activation", "f'(z) was evaluated at a = f(z): a formula in z given a.")
@@ -115,10 +94,10 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
     for step in activations(case, target):
         before = text_of(step.replay.graph, step.operand)
         title = f"{step.function}' is taken at {step.name}, in place of {before}"
-        yield _sent_by(step, title, 0.8, step.at(step.replay.values[step.node.id]))
+        yield step.candidate(title, 0.8, step.at(step.replay.values[step.node.id]))
         if step.function == "relu":
             continue  # That is its mask, reversed.
-        rule = _at(step, -np.asarray(step.replay.values[step.operand.id]))
+        rule = step.at(-np.asarray(step.replay.values[step.operand.id]))
         g = step.replay.gradients[step.node.id]
         right = np.asarray(step.rule(g))
         even = any(same(rule(g), x) for x in (right, -right))  # sigmoid', or 1 / -x: a sign.
@@ -130,11 +109,7 @@ def derivative_at_activation(case: Case, target: Target) -> Iterator[Candidate]:
             there = text_of(step.replay.graph, turned) if turned else f"-{grouped(before)}"
             title = f"{step.function}' is taken at {there}, in place of {before}: a sign inside"
             cost = 0.68 if step.others else 0.95  # Of an exp, it is a division.
-            yield _sent_by(step, title, cost, rule)
-
-
-def _at(step: Step, x: Any) -> Rule:
-    return lambda g: step.at(x)(g)
+            yield step.candidate(title, cost, rule)
 
 
 @mistake("derivative at the pre-activation", "A formula in a = f(z), as a (1 - a), was given z.")
@@ -143,7 +118,7 @@ def derivative_at_pre_activation(case: Case, target: Target) -> Iterator[Candida
     for step in activations(case, target):
         rule = step.given(step.replay.values[step.operand.id])
         title = f"the formula of {step.function}' for its output {step.name} is given the input "
-        yield _sent_by(step, title + text_of(step.replay.graph, step.operand), 0.8, rule)
+        yield step.candidate(title + text_of(step.replay.graph, step.operand), 0.8, rule)
 
 
 LINEAR = (ops.add, ops.subtract, ops.sum, ops.mean, ops.negative)
@@ -171,12 +146,11 @@ def constant_left_out(case: Case, target: Target) -> Iterator[Candidate]:
             few = is_gate(step) and step.node.value.size < FEWEST_BITS
             for output in (y, values[step.node.id]):
                 rule = step.replay.rule(step.edge, y=output, operands={i: operands[i]})
-                yield Candidate(
+                title = (
                     f"the derivative of {step.name} is taken at {text_of(graph, without)}, in "
-                    f"place of {text_of(graph, step.operand)}",
-                    0.9 + 0.5 * few,
-                    predict=step.wrong(rule),
+                    f"place of {text_of(graph, step.operand)}"
                 )
+                yield step.candidate(title, 0.9 + 0.5 * few, rule)
 
 
 @mistake(
@@ -194,62 +168,11 @@ def derivative_of_another(case: Case, target: Target) -> Iterator[Candidate]:
             for origin, output in ((before, other.forward(x)), (name, y)):
                 rule = _of(other, output, x)
                 if tells(step, rule):
-                    yield Candidate(
+                    title = (
                         f"{other.name}' stands in place of {step.function}' at {name}; it is "
-                        f"computed from {origin}",
-                        0.9,
-                        predict=step.wrong(rule),
+                        f"computed from {origin}"
                     )
-
-
-@more("another activation's derivative")
-def derivative_of_a_relative(case: Case, target: Target) -> Iterator[Candidate]:
-    """Take the derivative of the hinge for that of a softplus, or that of another form of GELU."""
-    for step in activations(case, target):
-        x = np.asarray(step.replay.values[step.operand.id])
-        before = text_of(step.replay.graph, step.operand)
-        if step.primitive is ops.softplus and tells(step, rule := times((x > -1).astype(float))):
-            yield Candidate(
-                f"the derivative of the hinge, 1 where {before} > -1, stands in place of "
-                f"softplus' at {step.name}",
-                1.0,
-                predict=step.wrong(rule),
-            )
-    replay = case.replay
-    if replay is None:
-        return
-    for inner, y, _ in functions_of_several(replay):
-        x, g = np.asarray(replay.values[inner.id]), replay.gradients[y.id]
-        real = x.dtype.kind == "f"
-        here = next((k for k, (f, _) in GELUS.items() if real and same(x * f(x), y.value)), None)
-        part = replay.added(y.id, g).get(inner.id) if here else None
-        for other, (function, derivative) in GELUS.items() if part is not None else ():
-            if other != here:
-                slope = function(x) + x * derivative(x)
-                yield Candidate(
-                    f"the derivative of {other} stands in place of that of {here}, which "
-                    f"{text_of(replay.graph, y)} is",
-                    1.0,
-                    predict=Made(replay, inner.id, always(g * slope), always(part)),
-                )
-
-
-C = np.sqrt(2 / np.pi)
-GELUS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "the exact GELU": (
-        lambda x: (1 + ops.erf.forward(x / np.sqrt(2))) / 2,
-        lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
-    ),
-    "the GELU by tanh": (
-        lambda x: (1 + np.tanh(C * (x + 0.044715 * x**3))) / 2,
-        lambda x: C * (1 + 0.134145 * x * x) / np.cosh(C * (x + 0.044715 * x**3)) ** 2 / 2,
-    ),
-    "the GELU by a sigmoid": (
-        lambda x: ops.sigmoid.forward(1.702 * x),
-        lambda x: 0.4255 / np.cosh(0.851 * x) ** 2,
-    ),
-}
-"""Each is x times a function, which is here with its derivative."""
+                    yield step.candidate(title, 0.9, rule)
 
 
 def _of(primitive: Primitive, y: Any, x: Any) -> Rule:
@@ -267,13 +190,13 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
             with np.errstate(all="ignore"):
                 square = np.asarray(value) ** 2
             title = f"{verbs[0]} by {plain}, where it is to be {verbs[1]} by it"
-            yield _sent_by(step, title, 0.85, scaled(step.rule, square, divide=True))
+            yield step.candidate(title, 0.85, scaled(step.rule, square, divide=True))
             if np.ndim(value) and (np.asarray(value) > 0).all():
-                yield Candidate(
+                yield step.candidate(
                     f"np.sqrt({plain}) stands in place of {plain}: {verbs[1]} by its square root",
                     1.25,
-                    predict=step.wrong(scaled(step.rule, np.sqrt(value), divide=True)),
-                    kind="other power",
+                    scaled(step.rule, np.sqrt(value), divide=True),
+                    "other power",
                 )
 
 
@@ -283,12 +206,12 @@ def sign_in_derivative(case: Case, target: Target) -> Iterator[Candidate]:
     for step in activations(case, target):
         x, y = (np.asarray(step.replay.values[n.id]) for n in (step.operand, step.node))
         for title, derivative in sign_forms(step.primitive, step.name, y, x):
-            yield Candidate(title, 0.78, predict=step.wrong(times(derivative)))
+            yield step.candidate(title, 0.78, times(derivative))
         first, power = {ops.tanh: (1.0, 2), ops.sigmoid: (y, 1)}.get(step.primitive, (None, 0))
         for n in (1, *averaged(case)) if power else ():  # What is averaged at the end is larger.
             whole = f"1 - {grouped(step.name)}{' ** 2' * (power > 1)}"
             title = f"the brackets of {whole} are missing: it is subtracted from the whole product"
-            yield _sent_by(step, title, 1.2, _apart(first, y**power / n))
+            yield step.candidate(title, 1.2, _apart(first, y**power / n))
 
 
 def _apart(factor: Any, taken: Any) -> Rule:
@@ -388,7 +311,7 @@ def _of_derivatives(case: Case, target: Target, missing: bool) -> Iterator[Candi
                 title = f"{other:g} stands in place of {text}{seen}"
             # That a 2 is missing is likelier than that what happens to be 0.5 is there twice.
             cost = piece + (1.25 if plain in (0.5, 2.0) else 0.8 if text[:4] == "1 + " else 0.7)
-            yield _sent_by(step, title, cost, scaled(step.rule, value, missing))
+            yield step.candidate(title, cost, scaled(step.rule, value, missing))
 
 
 def _of_tensors(
@@ -399,8 +322,6 @@ def _of_tensors(
     What is not `near` is less likely: one too many of that is left to `any_form`.
     """
     replay = case.replay
-    if replay is None or target.id is None:
-        return
     for place in replay.graph:
         if place.id not in replay.gradients or target.id not in replay.behind(place.id):
             continue
