@@ -183,7 +183,7 @@ def by_hand_of_pooling(*, chosen=np.argmax, mask=lambda out: out > 0):
         (hinge, by_hand_of_hinge(others=-1), r"from scores\[k\] has its sign flipped"),
         (hinge, by_hand_of_hinge(margin=0), r"is taken at scores\[k\] - correct, in place of"),
         (hinge, by_hand_of_hinge(slope=lambda m: m), "stands in place of its mask"),
-        (hinge_of_branches, by_hand_of_hinge(others=-1), r"scores\[k\] .*has its sign flipped"),
+        (hinge_of_branches, by_hand_of_hinge(others=-1), r"scores\[k\], 1 of 2 .*its sign flipped"),
         (hinge_of_branches, by_hand_of_hinge(slope=lambda m: m), "one too many"),
         (convolution, by_hand_of_convolution(mask=lambda out: out < 0), "the mask .* is reversed"),
         (convolution, by_hand_of_convolution(v=np.ones(16)), "the factor v is missing"),
