@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from autograd_lite.check.finding import Diagnosis
-from autograd_lite.check.mistakes import batched
+from autograd_lite.check.kinks import other_passes
+from autograd_lite.check.mistakes import batched, picks
 from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, same, stretched
 from autograd_lite.check.mistakes.replay import Replay
@@ -80,6 +81,11 @@ def _passes(progress: Progress, target: Target) -> Iterator[tuple[Case, str]]:
     if replay.has_shifts:
         yield replace(progress.case, replay=Replay(replay.graph, shifts=True)), ""
     yield from tied(replay)
+    for merged in picks.picked(replay):
+        if _gives_the_same(merged, replay, target):  # That of the scores themselves is another.
+            yield replace(progress.case, replay=merged), ""
+    for beside in other_passes(replay.graph):  # Right at a kink, with a mistake elsewhere.
+        yield replace(progress.case, replay=beside), ""
     if any(t.id in progress.upstream for t in progress.wrong):
         changed = Replay(replay.graph, replay.values, progress.given())
         if target.id in changed.gradients:

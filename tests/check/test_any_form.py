@@ -148,6 +148,21 @@ def mixture():
     return loss, by_hand, priors, d, share
 
 
+def test_what_stands_in_place_of_a_responsibility_has_its_name():
+    loss, by_hand, priors, d, share = mixture()
+    assert al.compare(loss, by_hand())
+    largest = 1.0 * (share == share.max(1, keepdims=True))
+    over_rows = priors * d / (priors * d).sum(0)
+    for wrong, said in (
+        ({"of_means": priors}, "pi stands in place of (pi * density) / its"),
+        ({"of_means": largest}, "the mask of the largest (pi * density) along axis 1 stands"),
+        ({"of_gates": over_rows}, "(pi * density) / its sum over axis 0"),
+        ({"of_gates": d / d.sum(1, keepdims=True)}, "density / its sum over axis 1 stands"),
+    ):
+        (row,) = al.compare(loss, by_hand(**wrong)).failures
+        assert said in str(row.diagnosis)
+
+
 def test_a_value_that_is_given_for_a_gradient_on_one_edge_alone_has_its_name():
     rng = np.random.default_rng(0)
     goal, c, b = rng.normal(size=2), rng.normal(size=3), rng.normal(size=2)

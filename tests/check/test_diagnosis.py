@@ -84,7 +84,7 @@ def test_every_mistake_that_is_known_is_injected_somewhere():
     # test_windows.py and test_loop_order.py.
     elsewhere = {"softmax in pieces", "factor on a path", "several passes", "another form"}
     elsewhere |= {"minus left out", "term elsewhere"}
-    elsewhere |= {"rows of a gradient", "windows", "order of steps"}
+    elsewhere |= {"rows of a gradient", "windows", "order of steps", "another share"}
     elsewhere |= {"part of a sum", "stretched"}  # See test_layer_slips.py, test_search_slips.py.
     elsewhere |= {"moved back", "Jacobian transposed", "forwards again"}  # See test_layers.py.
     elsewhere |= {name for *_, name, _ in CASES}

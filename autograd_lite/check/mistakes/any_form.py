@@ -17,12 +17,16 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import FEWEST_BITS, Step, compositions, steps
+from autograd_lite.check.mistakes.factors import factor_of
 from autograd_lite.check.mistakes.forms import (
     MOST_ENTRIES,
+    Share,
     Table,
     arriving,
+    others,
     pairs_of,
     prediction_minus_target,
+    shares,
     table_of,
     value_of,
 )
@@ -37,6 +41,7 @@ from autograd_lite.check.mistakes.registry import (
     Mistake,
     Target,
     digits,
+    mistake,
     same,
 )
 from autograd_lite.check.mistakes.replay import Replay
@@ -404,3 +409,40 @@ def _rounded(factor: float) -> float:
 
 def _times(factor: float) -> str:
     return "" if factor == 1 else "-" if factor == -1 else f"{shown(factor)} * "
+
+
+# ------------------------------------------------------------------------ shares
+
+
+@mistake("another share", "Of a sum, each part gets its share of the gradient: w / np.sum(w).")
+def another_share(case: Case, target: Target) -> Iterator[Candidate]:
+    """Put a prior, the largest part, or shares along another axis in place of shares of a sum."""
+    replay = case.replay
+    if not target.fits:
+        return
+    if factor_of(target.hand, target.right) is not None:
+        return  # One number for all entries is a factor, and nothing else.
+    for share in shares(replay):
+        for place in _arriving(replay, target):
+            if place.arrives and place.shape == share.value.shape:
+                there = _in_place_of(replay, place, share)
+                for candidate in _found(case, target, there, others(replay, share)):
+                    if candidate.weak:
+                        continue
+                    candidate.cost -= 1.0  # As far-fetched as another tensor.
+                    candidate.kind = ""
+                    yield candidate
+
+
+def _in_place_of(replay: Replay, place: Place, share: Share) -> Place:
+    g = place.part
+
+    def says(form: str) -> str:
+        at = text_of(replay.graph, replay.graph[place.key])
+        return f"in the gradient at {at}, {form} stands in place of {share.text}"
+
+    return Place(
+        place.key, g, g.shape, lambda moved: g * moved / share.value,
+        lambda form: replaced(replay, place.key, g * form / share.value), says,
+        place.cost, share.key,
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from autograd_lite.check.mistakes.backward_steps import viewed
 from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.made import only
 from autograd_lite.check.mistakes.reasons import (
+    LEARNING_RATES,
     another_number,
     chosen_ones,
     divided_by,
@@ -256,7 +257,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
         yield "learning rate", f"the learning rate {case.lr:g} is in it already", 0.8, ()
     if case.lr is not None and case.lr != 1 and within(a, 1 / case.lr):
         yield "learning rate", f"divided by the learning rate {case.lr:g}", 0.8, ()
-    if case.lr is None and any(within(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
+    if case.lr is None and any(within(a, lr) for lr in LEARNING_RATES):
         yield "learning rate", f"a learning rate of {a:g} may be in it already", 2.5, end
 
 

@@ -270,6 +270,54 @@ MOST_IN_PAIRS = 40
 """How many tensors are tried in pairs."""
 
 
+class Share(NamedTuple):
+    """A part of a sum, of entries that are not negative: the responsibility of a component."""
+
+    text: str
+    key: str
+    value: Array
+    of: list[tuple[str, Array]]
+
+
+@remembered
+def shares(replay: Replay) -> Iterator[Share]:
+    """Return the shares that entries have in each sum of a computation."""
+    for node in replay.graph:
+        if node.primitive is not ops.sum or node.operands[0] not in replay.gradients:
+            continue
+        x, axis = replay.graph[node.operands[0]], node.parameters.get("axis")
+        of = np.asarray(replay.values[x.id])
+        if of.ndim < 2 or not isinstance(axis, int) or not (of > 0).all():
+            continue
+        share = of / of.sum(axis=axis, keepdims=True)
+        if not any(same(share, replay.values[other.id]) for other in replay.graph):
+            parts = [x, *(y for y in replay.graph.operands(x) if x.primitive is ops.multiply)]
+            made = [(grouped(text_of(replay.graph, y)), replay.values[y.id]) for y in parts]
+            made = [(text, y) for text, y in made if np.shape(y) == of.shape and (y > 0).all()]
+            yield Share(f"{made[0][0]} / its sum over axis {axis}", x.id, share, made)
+
+
+def others(replay: Replay, share: Share) -> Table:
+    """Return what may stand in place of a share: a prior, what it is a part of, or the largest."""
+    if (others, share.key) not in replay.known:
+        shape = share.value.shape
+        forms: list[Form] = [("1", 0.2, "", np.ones(shape)), *_normalised(share)]
+        forms += [form for form in _values(replay) if form[3].shape == shape]
+        replay.known[others, share.key] = _as_table(iter(forms), shape)
+    found: Table = replay.known[others, share.key]
+    return found
+
+
+def _normalised(share: Share) -> Iterator[Form]:
+    """Yield shares along another axis, or of a factor alone, and which share is the largest."""
+    for (text, of), axis in itertools.product(share.of, range(share.value.ndim)):
+        value = of / of.sum(axis=axis, keepdims=True)
+        if not same(value, share.value):
+            yield f"{text} / its sum over axis {axis}", 0.2, share.key, value
+        largest = (of == of.max(axis=axis, keepdims=True)).astype(float)
+        yield f"the mask of the largest {text} along axis {axis}", 0.2, share.key, largest
+
+
 def value_of(replay: Replay, node: Node) -> Table:
     """Return a tensor itself, whatever it is called."""
     form = f"the value of {text_of(replay.graph, node)}", 0.1, node.id, replay.values[node.id]
@@ -324,6 +372,9 @@ def prediction_minus_target(
                           for form, function in OF_TARGETS.items()]  # fmt: skip
             if value.size == np.prod(shape) and value.shape != shape:
                 other.append((text, cost, key, value.reshape(shape)))
+    for share in shares(replay):
+        if share.value.shape == shape:
+            other += [(share.text, 0.2, share.key, share.value), *_normalised(share)]
     return _as_table(
         (
             (f"({p} - {y})", cost + more + 0.1, key, x - target)

@@ -1,9 +1,11 @@
-"""What is picked by an index, and put back in another place or not added."""
+"""What is picked by an index, and put back in another place or not added; scores computed twice."""
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,6 +29,8 @@ from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.check.mistakes.texts import text_of
+from autograd_lite.graph import Node
+from autograd_lite.graph.nodes import Nodes
 
 
 @mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
@@ -106,6 +110,8 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             others.append(
                 (f"where an index that is 1 {words} points", 1.15 if before else 0.75, moved)
             )
+        rows = np.arange(len(by)).reshape(-1, *(1,) * (by.ndim - 1)) + 0 * by
+        others.append(("row after row, without the index", 1.15, (*before, rows)))
         for d in range(0 if before else by.ndim):
             title = f"the gradient at the first of {step.name} along axis {d} is used for all"
             if np.ptp(by, axis=d).any():
@@ -285,3 +291,52 @@ def _row_by_row(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
 
 MOST_ROWS = 200
 """Of how many rows a loop is gone through."""
+
+
+# ------------------------------------------------------------------------ scores computed twice
+
+
+FEWEST_CLASSES = 3
+
+
+@remembered
+def picked(replay: Replay) -> Iterator[Replay]:
+    """Return the pass in which what is one of several scores, by its value, is picked from them.
+
+    As in ``logsumexp(U @ v) - U[o] @ v``: on paper, all scores have one gradient.
+    """
+    graph, changed = list(replay.graph), False
+    tables = [x for x in graph if x.shape[-1:] >= (FEWEST_CLASSES,) and x.id in replay.gradients]
+    for node in replay.graph:
+        made_of = node.primitive in (ops.sum, ops.matmul, ops.einsum)
+        pick = _pick(replay, node, tables) if made_of and node.id in replay.gradients else None
+        if pick is None:
+            continue
+        graph.remove(node)
+        after = max(graph.index(replay.graph[pick.operands[0]]) + 1, replay.position[node.id])
+        if any(graph.index(user) < after for user in replay.graph.consumers(node)):
+            return
+        graph.insert(after, pick)
+        changed = True
+    if changed:
+        new = copy.copy(replay.graph)
+        Nodes.__init__(new, graph, [x.id for x in replay.graph.outputs], replay.graph.held)
+        yield Replay(new, replay.values)
+
+
+def _pick(replay: Replay, node: Node, tables: Sequence[Node]) -> Node | None:
+    """Return the pick from a table that is equal to a node, if there is exactly one."""
+    value = np.asarray(replay.values[node.id])
+    for table in tables if value.ndim < 2 else ():
+        if table.shape[:-1] != value.shape:
+            continue
+        if node.id in replay.behind(table.id) or table.id in replay.behind(node.id):
+            continue
+        equal = np.isclose(replay.values[table.id], value[..., None], rtol=1e-9, atol=0)
+        if (equal.sum(axis=-1) == 1).all() and table.value.dtype.kind == "f":
+            at = equal.argmax(axis=-1)
+            index = (np.arange(len(at)), at) if value.ndim else int(at)
+            return replace(
+                node, primitive=ops.getitem, operands=(table.id,), parameters={"index": index}
+            )
+    return None
