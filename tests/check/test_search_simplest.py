@@ -176,6 +176,24 @@ def test_a_loop_over_what_a_product_adds_up_overwrites():
     assert title.startswith("only the last of 2 terms comes back to h from ")
 
 
+def test_rows_that_do_not_count_get_a_gradient_too():
+    (w,) = parameters(w=W)
+    rows, labels, p = [0, 2, 3, 5, 7, 8], [1, 3, 0, 2, 2, 1], al.softmax(X @ W, axis=1)
+    p[rows, labels] -= 1
+    title = title_of(-np.mean(al.log_softmax(X @ w, axis=1)[rows, labels]), w=X.T @ p / 6)
+    assert title.endswith("in the rows, too, that do not count in the loss")
+
+
+def test_one_entry_of_each_window_is_used_for_the_average_of_all():
+    w, v = parameters(w=W, v=W[0])
+    words = np.tanh(X[:8] @ w).reshape(2, 4, 4)
+    words.name = "words"
+    loss = np.sum((np.mean(words, axis=1) @ v) ** 2)
+    d = np.mean(words.numpy(), axis=1) @ W[0]
+    title = title_of(loss, v=2 * words.numpy()[:, 0].T @ d)
+    assert title.startswith("the first of words along axis 1 is used in place of")
+
+
 @pytest.mark.parametrize(
     ("factor", "says"),
     [(4, "summed over the 4 entries that np.mean("), (8 / 11, "divided by 11 where 8 belongs")],

@@ -318,6 +318,7 @@ def at(index):
             by_rows(added, assigned),
             "row by row, what comes back to table from b overwrites what came",
         ),
+        (at(np.arange(3)[:, None] + 0 * PICKED), "a picks is put row after row, without the index"),
     ],
 )
 def test_what_an_index_picks_is_put_back_otherwise(put, says):

@@ -429,9 +429,8 @@ def _chosen(step: Step, x: Any, window: tuple[int, ...]) -> Any:
 
 
 def _one_of_window(step: Step) -> Iterator[Candidate]:
-    """Use one entry of each window forwards, or send back to one, where all of them count."""
-    replay, other = step.replay, step.other
-    pooled = step.node if step.primitive is ops.mean else other
+    """Use one entry of each window forwards, where all of them count."""
+    replay, pooled = step.replay, step.other
     if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
         return
     axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
@@ -439,13 +438,8 @@ def _one_of_window(step: Step) -> Iterator[Candidate]:
         return
     before = text_of(replay.graph, replay.graph[pooled.operands[0]])
     for which, i in (("first", 0), ("last", -1)):
-        one, name = f"the {which} of {before} along axis {axis}", text_of(replay.graph, pooled)
-        if pooled is other:
-            value = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
-            rule = replay.rule(step.edge, operands={1 - step.edge[1]: value})
-            yield step.candidate(f"{one} is used in place of {name}", 1.0, rule)
-        else:
-            part = np.moveaxis(np.zeros_like(replay.parts[step.edge]), axis, 0)
-            part[i] = np.moveaxis(replay.parts[step.edge], axis, 0)[i]
-            title = f"only {one} gets its share of the gradient of {name}"
-            yield step.candidate(title, 0.9, always(np.moveaxis(part, 0, axis)))
+        value = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
+        title = f"the {which} of {before} along axis {axis} is used in place of "
+        title += text_of(replay.graph, pooled)
+        rule = replay.rule(step.edge, operands={1 - step.edge[1]: value})
+        yield step.candidate(title, 1.0, rule)
