@@ -176,6 +176,14 @@ def test_a_loop_over_what_a_product_adds_up_overwrites():
     assert title.startswith("only the last of 2 terms comes back to h from ")
 
 
+def test_the_penalty_of_a_lasso_stands_in_place_of_that_of_a_ridge():
+    (w,) = parameters(w=W[:, 0])
+    e = X @ W[:, 0] - Y[:, 0]
+    dw = 2 * X.T @ e / 10 + 0.3 * np.sign(W[:, 0])
+    title = title_of(np.mean((X @ w - Y[:, 0]) ** 2) + 0.3 * (w @ w), w=dw)
+    assert title.endswith("w @ w: the derivative of |w|, not of its square")
+
+
 def test_rows_that_do_not_count_get_a_gradient_too():
     (w,) = parameters(w=W)
     rows, labels, p = [0, 2, 3, 5, 7, 8], [1, 3, 0, 2, 2, 1], al.softmax(X @ W, axis=1)
