@@ -26,7 +26,7 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.repeated import loops
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
@@ -39,17 +39,22 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
     picking: dict[str, list[Step]] = {}
     for step in steps(case, target):
         if step.primitive is ops.getitem and step.node.value.size:
-            title = (
-                f"where {step.name} picks an entry several times, only the last gradient counts: = "
-                f"in place of +="
-            )
-            yield step.candidate(title, 0.8, _assigned(step))
             count = np.asarray(step.rule(np.ones(step.node.shape)))
+            last, mean = _assigned(step), scaled(step.rule, np.maximum(count, 1), divide=True)
+            g = step.replay.gradients[step.node.id]
+            says = (
+                "what comes back, the same each time, counts once"
+                if same(np.asarray(last(g)), np.asarray(mean(g)))
+                else "only the last gradient counts: = in place of +="
+            )
+            yield step.candidate(
+                f"where {step.name} picks an entry several times, {says}", 0.8, last
+            )
             yield step.candidate(
                 f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
                 f"often an entry was picked",
                 0.9 if np.ptp(count[count > 0]) else 1.6,
-                scaled(step.rule, np.maximum(count, 1), divide=True),
+                mean,
             )
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
@@ -105,6 +110,13 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             others.append(
                 (f"where an index that is 1 {words} points", 1.15 if before else 0.75, moved)
             )
+        rows = np.arange(len(by)).reshape(-1, *(1,) * (by.ndim - 1)) + 0 * by
+        others.append(("row after row, without the index", 1.15, (*before, rows)))
+        for d in range(0 if before else by.ndim):
+            title = f"the gradient at the first of {step.name} along axis {d} is used for all"
+            if np.ptp(by, axis=d).any():
+                rule = partial(_of_the_first, step.rule, d)
+                yield step.candidate(title, 1.15, rule, "another index")
     if isinstance(index, tuple) and len(index) == 2:
         yield step.candidate(
             f"what belongs to the entries of {to} that {step.name} picks is put in whole columns: "
@@ -117,6 +129,10 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
         if repr(other) != repr(index) and _fits(step, other, g):
             title = f"what belongs to the entries of {to} that {step.name} picks is put {where}"
             yield step.candidate(title, cost, _added_at(step, other), "another index")
+
+
+def _of_the_first(rule: Rule, axis: int, g: Array) -> Any:
+    return rule(np.repeat(np.take(g, [0], axis), g.shape[axis], axis))
 
 
 def _of_rows(index: Array, shape: tuple[int, ...]) -> Array | None:
@@ -245,14 +261,16 @@ def _row_by_row(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
     replay, tables = picked[0].replay, [step.node.parameters["index"] for step in picked]
     if not all(isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.ndim for x in tables):
         return
-    n, to = len(tables[0]), text_of(replay.graph, replay.graph[key])
-    if n > MOST_ROWS or any(len(x) != n for x in tables):
+    n, to = min(map(len, tables)), text_of(replay.graph, replay.graph[key])
+    if not 0 < n <= MOST_ROWS or any(len(x) % n for x in tables):
         return
 
     def events(order: Sequence[Step]) -> Iterator[Event]:
         for row, step in itertools.product(range(n), order):
-            index = step.node.parameters["index"][row]
-            yield index, replay.gradients[step.node.id][row], step
+            index, g = step.node.parameters["index"], replay.gradients[step.node.id]
+            each = len(index) // n  # More than one in a loop inside that of the rows.
+            for k in range(row * each, (row + 1) * each):
+                yield index[k], g[k], step
 
     for one, index in zip(picked, tables, strict=True):
         if index.ndim > 1:

@@ -129,11 +129,11 @@ def numbers(case: Case) -> dict[float, bool]:
     for node in case.replay.graph:
         if node.kind == "constant" and not np.ndim(node.value):
             number = abs(float(np.real(node.value)))
-            if number not in (0.0, 1.0, 2.0, 0.5) and np.isfinite(number):
-                users = case.replay.graph.consumers(node)
-                found[number] = any(
-                    x.primitive is ops.divide and x.operands[1] == node.id for x in users
-                )
+            users = case.replay.graph.consumers(node)
+            divides = any(x.primitive is ops.divide and x.operands[1] == node.id for x in users)
+            usual = (0.0, 1.0, 2.0) if divides else (0.0, 1.0, 2.0, 0.5)
+            if number not in usual and np.isfinite(number):
+                found[number] = divides
     return found
 
 
@@ -282,10 +282,10 @@ def _of_number(
         yield f"not {once}" if divides else f"{once} once too often", 0.2
     elif within(a, 1 / k):
         yield f"{once} once too often" if divides else f"not {once}", 0.2
-    elif within(a, k * k):
-        yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
+    elif divides and within(a, k * k):
+        yield f"multiplied by {k:g}, where it is to be divided by it", 0.15
     elif within(a, 1 / (k * k)):
-        yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
+        yield f"divided by {k:g}, where it is to be multiplied by it", 0.3
     slope = k in SLOPES and any(x.primitive in GATES for x in _users(case, k))  # Not an eps.
     for another in SLOPES if slope else ():
         if within(a, another / k) and not within(another, k) and not within(another, k * k):
@@ -301,11 +301,10 @@ def _of_number(
             yield f"divided by {n} where {k:g} belongs", 0.35
         elif within(a, n / k) and n not in (k, k / 2):
             yield f"divided by {k:g} where {n} belongs", 0.4
-    whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
     for added, times in ((f"{k:g}", k), (f"2 * {k:g}", 2 * k)):
         if not divides and within(a, 1 + times):
             yield f"1 + {added}: {added} times the same is added, as by a regulariser", 0.4
-    if divides and k > 2 and not whole and abs(10 * k / a - round(10 * k / a)) < 1e-6:
+    if divides and k > 2 and not _whole(a) and abs(10 * k / a - round(10 * k / a)) < 1e-6:
         yield f"divided by {k / a:.4g} where {k:g} belongs", 0.6
     scales = of_term and k < 1 and not divides  # Somebody wrote q / (2 * n).
     for n in {2, *averaged(case), *(2 * n for n in averaged(case))} if scales else ():
@@ -369,12 +368,19 @@ def _of_lengths(case: Case, a: float, of_term: bool) -> Iterator[tuple[str, floa
                 yield f"n = {n} stands where n - 1 = {n - 1} belongs", corrected
         elif of_term and within(a, n + 1):
             yield f"added {n} times more: for each of the {n}", 0.6
+        elif 2 < n in means and not _whole(a) and within(n / a, round(n / a)):
+            yield f"divided by {round(n / a)} where {n} belongs", 0.6
         elif within(a, np.sqrt(n)) or within(a, 1 / np.sqrt(n)):
             yield f"the square root of {n} is {'missing' if a > 1 else 'there too often'}", 0.4
     for n in counts:
         for m in counts if n in means else ():
             if n != m and within(a, n / m) and not within(a, 2) and not within(a, 0.5):
                 yield f"divided by {m} where {n} belongs", 0.39
+
+
+def _whole(a: float) -> bool:
+    """Return whether a factor, or its inverse, is a whole number."""
+    return any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
 
 
 def _users(case: Case, k: float) -> Iterator[Node]:

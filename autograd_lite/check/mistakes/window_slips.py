@@ -352,6 +352,7 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
             predict=AnotherPass(lambda other: each.get(other.id)),
         )
     for step in steps(case, target):
+        yield from _one_of_window(step)
         inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
         while inner.primitive in (ops.max, ops.min, ops.mean):
             (operand,) = step.replay.graph.operands(inner)
@@ -425,3 +426,20 @@ def _chosen(step: Step, x: Any, window: tuple[int, ...]) -> Any:
     flat = moved.reshape(*moved.shape[: -len(window)], -1)
     hot = np.arange(flat.shape[-1]) == flat.argmax(axis=-1)[..., None]
     return np.moveaxis(hot.reshape(moved.shape), ends, window)
+
+
+def _one_of_window(step: Step) -> Iterator[Candidate]:
+    """Use one entry of each window forwards, where all of them count."""
+    replay, pooled = step.replay, step.other
+    if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
+        return
+    axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
+    if not isinstance(axis, int) or np.shape(x)[axis] < 2:
+        return
+    before = text_of(replay.graph, replay.graph[pooled.operands[0]])
+    for which, i in (("first", 0), ("last", -1)):
+        value = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
+        title = f"the {which} of {before} along axis {axis} is used in place of "
+        title += text_of(replay.graph, pooled)
+        rule = replay.rule(step.edge, operands={1 - step.edge[1]: value})
+        yield step.candidate(title, 1.0, rule)
