@@ -86,7 +86,7 @@ class _Number:
             return NotImplemented
         return np.vectorize(_operator(ufunc), otypes=[object])(*xs)[()]
 
-    __neg__ = _operator(operator.neg)
+    __neg__, __pos__, __abs__ = _operator(operator.neg), _operator(operator.pos), _operator(abs)
     __add__, __radd__ = _operator(operator.add), _operator(operator.add, back=True)
     __sub__, __rsub__ = _operator(operator.sub), _operator(operator.sub, back=True)
     __mul__, __rmul__ = _operator(operator.mul), _operator(operator.mul, back=True)
