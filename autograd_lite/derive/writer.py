@@ -174,8 +174,9 @@ class Writer:
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
         """Return a number, or the name of an argument."""
-        value = np.asarray(node.value)  # What compares a number is a mask, too.
-        number = node.kind == "constant" and not value.ndim and value.dtype != bool
+        value = np.asarray(node.value)  # What compares a number is a mask, too; True is itself.
+        number = not value.ndim and (isinstance(node.value, bool) or value.dtype != bool)
+        number = number and node.kind == "constant"
         if node.parameters.get("made") or number:
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
