@@ -175,10 +175,10 @@ class Writer:
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
         """Return a number, or the name of an argument."""
-        value = np.asarray(node.value)  # What compares a number is a mask, too.
+        value = np.asarray(node.value)  # What compares a number is a mask, too; True is itself.
         plain = node.kind == "constant" or (node.kind == "input" and node.name is None)
-        number = plain and not value.ndim and value.dtype != bool
-        if node.parameters.get("made") or number:
+        number = not value.ndim and (isinstance(node.value, bool) or value.dtype != bool)
+        if node.parameters.get("made") or (plain and number):
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
         if node.name is None and node.kind == "constant":
