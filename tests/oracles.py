@@ -261,6 +261,7 @@ HIPS_LACKS = dict.fromkeys(
     # These run in it, and have no derivative there.
     (
         "copysign",
+        "cross",  # But of arrays of one shape.
         "fmod",
         "cbrt",
         "cumprod",

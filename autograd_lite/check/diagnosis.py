@@ -258,7 +258,8 @@ def _one(progress: Progress, target: Target) -> Diagnosis:
     two, far = _with_a_factor(progress, tried)
     for pairs in (False, True):
         for case, against, _, besides in tried:
-            if time.thread_time() < progress.deadline:
+            of_term = against.hand is not target.hand  # A pair may be that of another term.
+            if time.thread_time() < progress.deadline and not (pairs and of_term):
                 forms = any_form.any_form(case, against, progress.deadline, pairs=pairs)
                 fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
                 alone = _alone(fitting, target, progress)

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.kinks import other_passes
-from autograd_lite.check.mistakes import batched
+from autograd_lite.check.mistakes import batched, picks
 from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, same, stretched
 from autograd_lite.check.mistakes.replay import Replay
@@ -69,14 +69,22 @@ def _terms_alone(case: Case, target: Target) -> Iterator[tuple[Case, str, Target
 
 def _passes(progress: Progress, target: Target) -> Iterator[tuple[Case, str]]:
     replay = progress.case.replay
+
+    def tied(one: Replay) -> Iterator[tuple[Case, str]]:
+        for ties in ("first", "all") if one.has_ties else ():
+            yield replace(progress.case, replay=Replay(one.graph, ties=ties)), ""
+
     for of_all in batched.batched(replay):
         if _gives_the_same(of_all, replay, target):
             yield replace(progress.case, replay=of_all), ""
+            yield from tied(of_all)
     yield progress.case, ""
     if replay.has_shifts:
         yield replace(progress.case, replay=Replay(replay.graph, shifts=True)), ""
-    for ties in ("first", "all") if replay.has_ties else ():
-        yield replace(progress.case, replay=Replay(replay.graph, ties=ties)), ""
+    yield from tied(replay)
+    for merged in picks.picked(replay):
+        if _gives_the_same(merged, replay, target):  # That of the scores themselves is another.
+            yield replace(progress.case, replay=merged), ""
     for beside in other_passes(replay.graph):  # Right at a kink, with a mistake elsewhere.
         yield replace(progress.case, replay=beside), ""
     if any(t.id in progress.upstream for t in progress.wrong):

@@ -72,7 +72,8 @@ class Step(Compiled):
         Raises
         ------
         TypeError
-            If `n` or `every` is not an integer, or `progress` or `until` not a function.
+            If `n` or `every` is not an integer, `progress` or `until` not a function, or a stack a
+            list or dict of arrays.
         ValueError
             If `n` is negative, `every` is less than 1, or stacked arrays differ in length.
 
@@ -411,6 +412,7 @@ def _check_count(name: str, count: Any, least: int) -> None:
     """
     if isinstance(count, bool) or not isinstance(count, int | np.integer):
         got = f"of shape {count.shape}" if isinstance(count, np.ndarray) else repr(count)
+        got = got if len(got) < 80 else "of many parts"
         raise TypeError(
             f"run needs {name}, a number of steps, got a {type(count).__name__} {got}. Write "
             f"step.run(100, X, y)."
@@ -422,6 +424,12 @@ def _check_count(name: str, count: Any, least: int) -> None:
 def _check_stacks(args: Any, kwargs: Any) -> None:
     """Refuse arrays that are not for the same steps."""
     named = {**{f"argument {i}": x for i, x in enumerate(args)}, **kwargs}
+    for name, x in named.items():
+        if any(np.ndim(part) for part in leaves_of(x) if part is not x):
+            raise TypeError(
+                f"run(stacked=True) needs arrays, got a {type(x).__name__} of them as {name}. "
+                f"Write np.stack(batches); for batches of several sizes, call step(x) for each x."
+            )
     shapes = {name: x.shape for name, x in named.items() if isinstance(x, np.ndarray)}
     if () in shapes.values() or len(lengths := {s[0] for s in shapes.values()}) > 1 or 0 in lengths:
         raise ValueError(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.derive.writing import NAME, Form, filled, index_of, windows, write
+from autograd_lite.derive.writing import NAME, Form, filled, index_of, nothing, windows, write
 from autograd_lite.ops.indexing import may_repeat, windows_at
-from autograd_lite.program.expression import Expression, Name, as_plain, uniform
+from autograd_lite.program.expression import Expression, Given, Name, as_plain, uniform
 from autograd_lite.program.simplify import number_of, scaled, split
 
 
@@ -44,6 +44,8 @@ def _terms(e: Expression, sign: int) -> Iterator[Piece]:
             if x.operation is ops.broadcast_to and x.name is None:  # NumPy does that there.
                 rest = rest.of_parts((scaled(inside, x.operands[0]), *rest.positions))
             value = scaled(abs(factor), rest.operands[0])
+            if value.is_number and uniform(value.value):  # NumPy spreads it.
+                value = Expression(number_of(value))
             if (number_of(value) or 1.0) < 0:
                 sign, value = -sign, scaled(-1.0, value)
             yield Piece(sign, value, rest)
@@ -56,15 +58,17 @@ def _alike(e: Expression) -> bool:
 
 
 def is_even(e: Expression) -> bool:
-    """Return whether all terms of a sum have its shape and dtype; also true of a single term."""
-    waiting = [e]
+    """Return whether all terms of a sum can be added to its first one in place."""
+    waiting, first = [e], e
+    while first.name is None and first.operation in (ops.add, ops.subtract):
+        first = first.operands[0]
     while waiting:
         x = waiting.pop()
         if x.name is None and x.operation in (ops.add, ops.subtract):
             waiting += x.operands
-        if (x.shape != e.shape or x.dtype != e.dtype) and not (x.is_number and not x.ndim):
+        if x.dtype != e.dtype and not (x.is_number and not x.ndim):
             return False
-    return True
+    return first.shape == e.shape or (first.is_number and not first.ndim)
 
 
 def roots(e: Expression) -> list[Expression]:
@@ -131,7 +135,7 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
         e_of_piece = scaled(float(piece.sign), piece.e) if apart else piece.e
         given, value = piece.back.parameters["index"], write(e_of_piece, form)
         size, index = windows_at(given, e.shape), index_of(piece.back, form)
-        if form == "python" and may_repeat(given):
+        if form == "python" and _may_meet(given):
             called = f"np.{'add' if piece.sign > 0 else 'subtract'}.at"
             where = f"({index})" if isinstance(given, tuple) else index
             if isinstance(given, tuple) and any(type(x) in (slice, type(...)) for x in given):
@@ -147,11 +151,32 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
     return lines
 
 
+def _may_meet(given: Any) -> bool:
+    """Return whether positions may repeat, also with other values.
+
+    What counts from 0 does not, and tells others apart; what sorts an array has each once.
+    """
+    if not may_repeat(given):
+        return False
+    arrays = [x for x in (given if isinstance(given, tuple) else (given,)) if np.ndim(x)]
+    if len(arrays) == 1 and isinstance(arrays[0], Given) and arrays[0].ndim == 1:
+        e = arrays[0].expression.meant
+        while e.operation is ops.getitem and not may_repeat(e.parameters["index"]):
+            e = e.operands[0].meant
+        return e.operation is None or e.operation.__name__ != "argsort"
+    shape = np.broadcast_shapes(*map(np.shape, arrays))
+    fixed = [np.broadcast_to(x, shape).ravel() for x in arrays if type(x) is np.ndarray]
+    if not fixed or len(arrays) > 3:  # A long index is divided as an argument only.
+        return True
+    return len(set(zip(*(x.tolist() for x in fixed), strict=True))) < fixed[0].size
+
+
 def _in_order(found: list[Piece]) -> tuple[list[Piece], bool]:
     """Return pieces that meet nowhere, first entry first, and whether they are all; none if not."""
     places, size = [], 0
     for piece in found:
-        if piece.back is None or may_repeat(piece.back.parameters["index"]):
+        meets = may_repeat if len(found) > 1 else _may_meet
+        if piece.back is None or meets(piece.back.parameters["index"]):
             return [], False
         if piece.back.positions:  # A mask may be another one elsewhere.
             return ([], False) if len(found) > 1 else (found, False)
@@ -167,6 +192,8 @@ def _in_order(found: list[Piece]) -> tuple[list[Piece], bool]:
 
 def is_new(e: Expression) -> bool:
     """Return whether an expression makes an array of its own, that may be changed in place."""
+    if e.is_number and e.ndim and uniform(e.value):
+        return True
     several = len(e.operands) > 1 or getattr(e.operation, "analytic", False)  # No np.real(x).
     return e.operation is ops.matmul or (getattr(e.operation, "entrywise", False) and several)
 
@@ -186,4 +213,4 @@ def zeros(e: Expression, form: Form = "python") -> str:
         if not e.ndim:
             return "0.0"
         return filled(Expression(np.zeros(e.shape, e.dtype)), form).text
-    return {"latex": r"\mathbf{0}"}.get(form, "𝟎")
+    return nothing(form)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.derive.math_names import entry, identifier
 from autograd_lite.graph import Graph, Node
+from autograd_lite.numpy_api import WITHOUT_DERIVATIVE
 from autograd_lite.program.expression import Name
 from autograd_lite.program.underived import operation_of
 from autograd_lite.tensor import Tensor
@@ -71,7 +72,12 @@ class _Number:
         """Return itself, as NumPy asks a real number to."""
         return self
 
-    __neg__ = _operator(operator.neg)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *xs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs or ufunc in WITHOUT_DERIVATIVE:
+            return NotImplemented
+        return np.vectorize(_operator(ufunc), otypes=[object])(*xs)[()]
+
+    __neg__, __pos__, __abs__ = _operator(operator.neg), _operator(operator.pos), _operator(abs)
     __add__, __radd__ = _operator(operator.add), _operator(operator.add, back=True)
     __sub__, __rsub__ = _operator(operator.sub), _operator(operator.sub, back=True)
     __mul__, __rmul__ = _operator(operator.mul), _operator(operator.mul, back=True)

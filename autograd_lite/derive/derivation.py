@@ -6,6 +6,7 @@ import json
 import linecache
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -96,17 +97,45 @@ class Derivation(Steps):
         return self._code(comment)
 
     @cached_property
-    def _loops(self) -> LoopCode:
-        return self._rolled()
+    def _own_loops(self) -> LoopCode:
+        return self._rolled(self.lines)
 
-    def _rolled(self, rolled: bool = True) -> LoopCode:
+    @cached_property
+    def _loops(self) -> LoopCode:
+        """Loops in the lines and, where they get whole rounds by it, in a line more."""
+        own = self._own_loops
+        starts = {x for loop in own.loops for x in loop.initial.values()}
+        made = {x.name: x for x in self.graph if x.primitive is None}
+        made |= {line.name: line.node for line in self.forward if line.node is not None}
+        begun = {made[x].id for x in starts if x in made and made[x].requires_grad}
+        asked = {node.id for node in self._wrt}
+        more = tuple(x for x in self.graph if x.id in begun - asked)
+        wrt = *self._wrt, *more
+        steps = Steps(self.graph, wrt, self._writer, **self._how) if more else self
+        lines = list(steps.lines)
+        for node, name in zip(wrt, steps.gradients.values(), strict=True):
+            if node.id in begun:  # It comes where it can be known, as in other rounds.
+                line = lines.pop(next(i for i, x in enumerate(lines) if x.name == name))
+                used = {x.name for x in walk((line.expression,))}
+                known = [i for i, x in enumerate(lines) if x.name in used]
+                start = max((len(self.forward) - 1, *known)) + 1
+                ends = (i for i, x in enumerate(lines) if i >= start and x.name.kind == "gradient")
+                lines.insert(next(ends, len(lines)), line)
+        moved = [x.name for x in lines] != [x.name for x in self.lines]
+        if not moved or len(steps.forward) != len(self.forward):
+            return own
+        whole = self._rolled(lines)
+        alone = [len(x.lines) - len(x.places) for x in (whole, own)]
+        return whole if alone[0] < alone[1] else own
+
+    def _rolled(self, lines: Sequence[Line], rolled: bool = True) -> LoopCode:
         results = self._loss, *self.gradients.values()
-        return LoopCode(self.lines, len(self.forward), self.arguments, results, rolled=rolled)
+        return LoopCode(lines, len(self.forward), self.arguments, results, rolled=rolled)
 
     def _code(self, comment: Callable[[Line], str], rolled: bool = True) -> str:
         """Write the function, with a comment behind every step."""
-        first, comments = len(self.forward), list(map(comment, self.lines))
-        loops = self._loops if rolled else self._rolled(rolled=False)
+        loops = self._loops if rolled else self._rolled(self.lines, rolled=False)
+        first, comments = loops.forward, list(map(comment, loops.lines))
         result = [
             f"{json.dumps(name, ensure_ascii=False)}: {loops.name(line)}"
             for name, line in self.gradients.items()
@@ -226,10 +255,10 @@ class Derivation(Steps):
 
     def _rows(self, form: Form) -> tuple[Row, ...]:
         """Return all steps as formulas."""
-        try:
-            return tuple(LoopFormulas(self._loops, self.arguments, form).rows())
-        except UnevenError:
-            return rows_of(self.lines, form)
+        for loops in (self._loops, self._own_loops):
+            with suppress(UnevenError):
+                return tuple(LoopFormulas(loops, self.arguments, form).rows())
+        return rows_of(self.lines, form)
 
     @cached_property
     def mathml(self) -> str:

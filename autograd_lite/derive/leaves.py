@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.derive.rereads import without_rereads
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.nodes import Nodes
 from autograd_lite.graph.repetition import with_numbers
@@ -25,7 +26,7 @@ def as_told(graph: Graph, names: Mapping[str, Any], bound: Sequence[tuple[str, N
     - `names`: what the user has given names to.
     - `bound`: variables, and what they were bound to, in order.
     """
-    few = with_few_leaves(graph, names)
+    few = without_rereads(with_few_leaves(graph, names))
     same = {x.id: x.primitive for x in few}  # Not a leaf that is a row now.
     return with_numbers(few, [x for x in bound if same.get(x[1].id, ...) is x[1].primitive])
 

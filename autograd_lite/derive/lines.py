@@ -343,15 +343,15 @@ def _identity(e: Expression) -> Any:
 
 
 def _is_worth_a_name(e: Expression) -> bool:
-    return not _is_view(e) and (e.length > 1 or not _is_plain(e))
+    return not is_view(e) and (e.length > 1 or not _is_plain(e))
 
 
-def _is_view(e: Expression) -> bool:
+def is_view(e: Expression) -> bool:
     """Return whether this is a part of a name, or a name with further axes: x[0], x[:, None]."""
     picked = e.operation is ops.getitem and not may_repeat(e.parameters["index"])
     if e.positions or not (picked or e.operation is ops.expand_dims):
         return False
-    return e.length == 1 or _is_view(e.operands[0])
+    return e.length == 1 or is_view(e.operands[0])
 
 
 def _is_plain(e: Expression) -> bool:
@@ -418,6 +418,8 @@ USED_BY_MANY = 4
 def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
     """Return whether a line is short enough to be written where it is used."""
     e, length = draft.expression, host.expression.length
+    if e.name is not None and draft.called is None:
+        return True
     if draft.fixed or (draft.backward and pieces(e)):
         return False
     if written_over(e)[1]:  # Others may be written after these.
@@ -427,7 +429,7 @@ def _may_go(draft: Draft, uses: int, host: Draft) -> bool:
         length = max((x.length for x in there), default=0)
     shortest = isinstance(e.operation, Primitive) and is_short(e.operation, e.parameters)
     # A name, or a transpose.
-    trivial = e.length == 0 or (e.length == 1 and shortest) or _is_view(e)
+    trivial = e.length == 0 or (e.length == 1 and shortest) or is_view(e)
     # (out - y), in a loss and once after.
     short = e.length == 1 and _is_plain(e) and uses == 2
     if short and written([host.expression])[draft.symbol.number] == 1:

@@ -43,8 +43,15 @@ class LoopCode(Loops):
     def _choose_indices(self, loop: Loop) -> None:
         """Choose the indices of a loop, and where they start: where a number is the index."""
         depth = len(loop.counts)
-        nest = self.nests[loop.start] or self.deepest
-        free = [x for x in nest[-depth:] if x != "_" and x not in self.taken]
+        nests = [self.nests[self.order[names[0]]] for names in loop.names]
+        nest = min(nests, key=len, default=self.nests[loop.start]) or self.deepest
+        # An outer loop of few rounds is none, and repeats its lines; an inner one may be a sum.
+        lines = [self.order[names[0]] for x in self.loops for names in x.names]
+        lines += [total.line for x in self.loops for total in x.sums]
+        sources = [self.lines[i].source for i in lines]
+        several = sources.count(self.lines[loop.start].source) > 1
+        free = [x for x in (nest[-depth:] if several else nest[:depth])
+                if x != "_" and x not in self.taken]  # fmt: skip
         others = (x for x in (*"ijkmn", *map("i{}".format, range(depth))) if x not in self.taken)
         loop.indices = list(dict.fromkeys((*free, *others)))[:depth]
         loop.origins = [(0, 1)] * len(loop.counts)
@@ -105,6 +112,9 @@ class LoopCode(Loops):
 
     def _call(self, loop: Loop) -> None:
         """Choose what the values of a round are called, and the lists of them."""
+        for q in loop.kept:
+            self.taken.difference_update(loop.names[q])
+        last = max((self.order[x] for names in loop.names for x in names), default=-1)
         for q, names in enumerate(loop.names):
             base = re.sub(r"(?<!_delta)(?<!_delta_)_?\d+(|_delta|_delta_\d+)$", r"\1", names[0])
             node = self.lines[self.order[names[0]]].node
@@ -112,7 +122,6 @@ class LoopCode(Loops):
             base = names[0] if self.unnamed[self.order[names[0]]] else base or names[0]
             first = loop.initial.get(q)
             if q in loop.kept:
-                self.taken.difference_update(names)
                 wanted = itertools.chain(
                     own,
                     (f"{base}s", f"{base}_all"),
@@ -121,13 +130,20 @@ class LoopCode(Loops):
                 called = next(x for x in wanted if x not in self.taken and not iskeyword(x))
             elif first is not None and self._is_past(loop, first, starts=1):
                 called = self.instead.get(first, first)
-                if first in self.order and base not in self.taken - set(names):
-                    called = self.instead[first] = base
+                if base not in self.taken - set(names):
+                    called = base
+                    if first in self.order:
+                        self.instead[first] = base
             else:
-                free = base not in self.taken - set(names) or (
-                    self.order.get(base, loop.start) < loop.start
-                    and base not in loop.called.values()
-                    and self._is_past(loop, base, starts=0)
+                later = self.order.get(base, -1) > last and base not in self.places
+                free = (
+                    base not in self.taken - set(names)
+                    or later
+                    or (
+                        self.order.get(base, loop.start) < loop.start
+                        and base not in loop.called.values()
+                        and self._is_past(loop, base, starts=0)
+                    )
                 )
                 called = base if free else names[-1]
             self.taken.add(called)

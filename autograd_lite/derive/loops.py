@@ -20,8 +20,9 @@ from autograd_lite import ops
 from autograd_lite.derive.collected import is_even, zeros
 from autograd_lite.derive.lines import Line
 from autograd_lite.derive.rounds import Code, Loop, Sum, Term, levels
-from autograd_lite.derive.writing import OPPOSITE, changes_sign, write, write_whole
+from autograd_lite.derive.writing import OPPOSITE, changes_sign, write_whole
 from autograd_lite.program.expression import Expression
+from autograd_lite.program.simplify import scaled, split
 
 FEWEST_ROUNDS = 4
 """Fewer are as clear as they are."""
@@ -214,6 +215,7 @@ class Loops:
             if not terms or self.lines[i].name in self.places:
                 continue
             before = [x for x in reversed(self.loops) if start <= x.start < i]
+            before.sort(key=lambda x: len(terms) % x.count > 0)  # All terms in rounds, if they may.
             found = next(filter(None, (self._sum(i, terms, loop) for loop in before)), None)
             sums = [found] if found else []
             own = self._own_loops(i, found.after if found else [*range(len(terms))], bool(found))
@@ -232,19 +234,25 @@ class Loops:
         found, parts = list(map(Term, line.code.split("\n")[1:])), set[int]()
         if found:
             return found, parts
-        name, e = line.name, line.expression
+        name, e, factor = line.name, line.expression, 1.0
         while is_even(e):
-            while e.name is None and e.operation in OPPOSITE:
+            while e.name is None:
+                number, rest = split(e)
+                long = rest.operation in OPPOSITE and rest.operands[0].operation in OPPOSITE
+                if abs(number) != 1.0 and rest.name is None and long:
+                    factor, e = factor * number, rest
+                if e.operation not in OPPOSITE:
+                    break
                 sign = 1 if e.operation is ops.add else -1
                 e, term = e.operands
                 i = self._only_here(term)
                 if i is not None and self.unnamed[i]:
                     parts.add(i)
                     term = self.lines[i].expression
-                found.append(_term(name, sign, term))
+                found.append(_term(name, sign, scaled(factor, term)))
             i = self._only_here(e)
             if i is None or not (self.unnamed[i] or _stem(self.lines[i].name) == _stem(name)):
-                return [*found, Term(f"{name} += {write(e, 'python')}", 1, e)][::-1], parts
+                return [*found, _term(name, 1, scaled(factor, e))][::-1], parts
             e = self.lines[i].expression
             parts.add(i)
         return [], set()
@@ -273,6 +281,10 @@ class Loops:
                     end = first + loop.count * of_round
                     rounds = [given[j : j + of_round] for j in range(first, end, of_round)]
                     codes = [self.code("\n".join(terms[k].code for k in x)) for x in rounds]
+                    if len({code.key for code in codes}) > 1:  # In another order, they may fit.
+                        rounds = [sorted(x, key=lambda k: self.code(terms[k].code).key[0])
+                                  for x in rounds]  # fmt: skip
+                        codes = [self.code("\n".join(terms[k].code for k in x)) for x in rounds]
                     if (anywhere or all(known[:first])) and self._fits_in(loop, name, codes):
                         others = [*range(first), *range(end, len(given))]
                         before = [j for j in others if (known[j] if anywhere else j < first)]
@@ -353,6 +365,8 @@ def _stem(name: str) -> str:
 
 def _term(name: str, sign: int, e: Expression) -> Term:
     """Return the statement that adds to a sum."""
+    while e.name is None and e.operation is ops.negative:
+        sign, e = -sign, e.operands[0]
     text = write_whole(e, "python")
     if changes_sign(text):
         return Term(f"{name} {'-' if sign > 0 else '+'}= {text.text[1:]}", sign, e)

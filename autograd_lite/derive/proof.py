@@ -103,7 +103,7 @@ def prove(
     given |= dict.fromkeys(formulas)
     derivation = _with_all(derivation, given)
     special = {k: what for k, x in derivation.arguments.items() if (what := _special(x))
-               and k not in derivation.gradients}  # fmt: skip
+               and (k not in derivation.gradients or what == IS_SYMMETRIC)}  # fmt: skip
     failed: list[str] = []
     samples = _values(derivation, failed, *range(SAMPLES), keep=special)
     others = _values(derivation, failed, *range(SAMPLES))[1:] if special else []
@@ -208,7 +208,8 @@ IS_SYMMETRIC = "is symmetric"
 def _special(value: Any) -> str:
     """Return what an array is that a formula by hand may rely on; "" if it is any array."""
     array = np.asarray(value)
-    if array.ndim == 2 and len(array) > 1 and np.array_equal(array, array.T):
+    symmetric = array.ndim == 2 and np.array_equal(array, array.T)
+    if symmetric and np.any(array - np.diag(np.diag(array))):
         return IS_SYMMETRIC
     if array.ndim and np.isin(array, (-1, 0, 1)).all():
         return "has no entries but -1, 0 and 1"
@@ -405,10 +406,25 @@ class _Forward:
             return True
         for meaning in reversed(self.meanings):
             expression = expression.xreplace(meaning)
-            if sympy.cancel(sympy.together(sympy.nsimplify(expression, rational=True))) == 0:
+            if self._cancels(expression):
                 return True
         choices = sympy.piecewise_fold(expression.rewrite(sympy.Piecewise))
         return bool(sympy.simplify(choices) == 0)
+
+    def _cancels(self, expression: Any) -> bool:
+        sympy = self.sympy
+        if expression.has(sympy.sinh, sympy.cosh):
+            expression = expression.rewrite(sympy.exp)
+        return bool(sympy.cancel(sympy.together(sympy.nsimplify(expression, rational=True))) == 0)
+
+    def spelled(self, ratio: Any) -> Any:
+        """Put what v1, v2, … stand for in their place, where that is as short."""
+        for meaning in reversed(self.meanings):
+            own = {x: y for x, y in meaning.items() if re.fullmatch(r"v\d+", x.name)}
+            new = self.sympy.factor(ratio.xreplace(own))
+            if self.sympy.count_ops(new) <= self.sympy.count_ops(ratio):
+                ratio = new
+        return ratio
 
 
 def _run(lines: Iterable[Line], names: Mapping[str, Any], derivation: Steps) -> dict[str, Any]:
@@ -464,7 +480,7 @@ def _compare(name: str, hand: Any, gradient: Any, forward: _Forward) -> Proof:
     ratio = sympy.cancel(sympy.nsimplify(hand[where] / gradient[where], rational=True))
     gaps = (hand[index] - ratio * gradient[index] for index in np.ndindex(hand.shape))
     shared = all(forward.is_zero(gap) for gap in gaps)
-    ratio = sympy.factor(ratio)
+    ratio = forward.spelled(sympy.factor(ratio))
     shared = shared and sympy.count_ops(ratio) <= MOST_IN_A_RATIO
     simplest = sympy.factor(sympy.nsimplify(difference, rational=True))
     return Proof(name, False, ratio if shared else None, simplest, where)

@@ -124,7 +124,8 @@ class RoundNames:
                     if x not in self.names and t > 1:
                         (name, zero), (_, one) = (self.entry(loop, q, k) for k in (0, 1))
                         self.names[x] = name, zero + t * (one - zero)
-                        self.results.setdefault(loop.start, []).append(x)
+                        if x in self.found.results:
+                            self.results.setdefault(loop.start, []).append(x)
 
     def entry(self, loop: Loop, q: int, t: int) -> Entry:
         """Return the name and index of what a round has made; -1 is what the first round got."""

@@ -24,6 +24,7 @@ from autograd_lite.derive.lines import (
     Line,
     Names,
     finish,
+    is_view,
     replaced,
     spelled,
     symbol_for,
@@ -174,9 +175,10 @@ class Writer:
 
     def _leaf(self, node: Node, group: dict[str, Any]) -> Expression:
         """Return a number, or the name of an argument."""
-        value = np.asarray(node.value)  # What compares a number is a mask, too.
-        number = node.kind == "constant" and not value.ndim and value.dtype != bool
-        if node.parameters.get("made") or number:
+        value = np.asarray(node.value)  # What compares a number is a mask, too; True is itself.
+        plain = node.kind == "constant" or (node.kind == "input" and node.name is None)
+        number = not value.ndim and (isinstance(node.value, bool) or value.dtype != bool)
+        if node.parameters.get("made") or (plain and number):
             return Expression(node.value)
         name = self.names.new(self.name_of(node))
         if node.name is None and node.kind == "constant":
@@ -330,8 +332,12 @@ class Writer:
     def _delta_line(self, g: Expression, node: Node) -> Expression:
         """Give the gradient of a value on the way a line, unless it is short enough."""
         factor, rest = simplify.split(g)
-        if factor != 1.0 and rest.operation is ops.broadcast_to:
-            return simplify.scaled(factor, self._delta_line(rest, node))
+        if rest.operation is ops.broadcast_to:
+            (inner,) = rest.operands
+            if is_view(inner):
+                return g
+            line = self._delta_line(simplify.scaled(factor, inner), node)
+            return as_expression(ops.broadcast_to(line, **rest.parameters))
         if g.name is not None or g.is_number or (factor == -1.0 and rest.name is not None):
             return g
         subjects = [self.draft_of[x.id] for x in self._stages(node) if x.id in self.draft_of]
@@ -345,9 +351,6 @@ class Writer:
         fixed = (node.primitive is ops.matmul or has_name) and g.operation is not ops.assign
         if not fixed and rest.name is not None:
             return g  # 2 * v1 needs no other name.
-        if g.operation is ops.broadcast_to and not has_name:
-            inner = self._delta_line(g.operands[0], node)
-            return as_expression(ops.broadcast_to(inner, **g.parameters))
         symbol = symbol_for(g)
         of = node if g.shape == node.shape else None
         self.drafts.append(Draft(symbol, g, True, called, fixed, of=of))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -78,13 +79,19 @@ def _whole(e: Expression, texts: dict[int, Written], form: Form) -> Written:
     return filled(e, form) if _is_filled(e) else texts[e.number]
 
 
+def nothing(form: Form) -> str:
+    """Write zeros as mathematics."""
+    return r"\mathbf{0}" if form == "latex" else "𝟎"
+
+
 def filled(e: Expression, form: Form) -> Written:
     """Write an array of one number as such: ``np.ones((2, 3))``, or a bold 1."""
     number = np.asarray(e.value).flat[0] if e.size else 0
     factor = write_number(number, form)
     if form != "python":
-        ones = r"\mathbf{1}" if form == "latex" else "𝟏"
-        return Written(ones) if number == 1 else Written(f"{factor.text} {ones}", PRODUCT)
+        ones = (r"\mathbf{1}" if form == "latex" else "𝟏") if number else nothing(form)
+        alone = number in (0, 1)
+        return Written(ones) if alone else Written(f"{factor.text} {ones}", PRODUCT)
     of_type = "" if e.dtype == np.float64 else f", np.{e.dtype.name}"
     shape = e.shape[0] if e.ndim == 1 else e.shape
     if number in (0, 1):
@@ -204,16 +211,16 @@ def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) ->
         return Written(f"{given[0].text} * {given[1].text}", PRODUCT)  # 2 * x * y
     if e.operation is ops.reshape:
         sizes = ", ".join(map(str, e.shape))
-        return Written(f"{_atom(given[0])}.reshape({sizes})") if e.shape else None
+        alone = not (e.shape and e.operands[0].ndim)
+        return None if alone else Written(f"{_atom(given[0])}.reshape({sizes})")
     if _swaps_last_two(e):
         return Written(f"{_atom(given[0])}.mT")
     if e.operation is ops.expand_dims:
-        axis = e.parameters["axis"]
-        new = [i % e.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
-        if not new:
-            return given[0]
-        index = ["None" if i in new else ":" for i in range(max(new) + 1)]
-        return Written(f"{_atom(given[0])}[{', '.join(index)}]")
+        return _with_axes(e, given[0])
+    if e.operation is ops.vector_norm and np.ndim(e.parameters["axis"] or 0) == 0:
+        long = write_operation(e.operation, given, e.parameters)
+        plain = e.parameters["ord"] == 2 or e.parameters["axis"] is not None
+        return long._replace(text=long.text.replace("vector_norm", "norm", 1)) if plain else None
     outer = column_and_row(e)
     product = e.operands[0] if e.operation is ops.transpose else e
     ellipsis = product.operation is ops.multiply and any(
@@ -224,6 +231,17 @@ def _as_numpy(e: Expression, given: list[Written], texts: dict[int, Written]) ->
         column, row = (_whole(x, texts, "python").text for x in outer)
         return Written(f"np.outer({column}, {row})")
     return None
+
+
+def _with_axes(e: Expression, x: Written) -> Written | None:
+    """Write an array with further axes as it is indexed."""
+    axis = e.parameters["axis"]
+    new = [i % e.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
+    if not new:
+        return x
+    index = ["None" if i in new else ":" for i in range(max(new) + 1)]
+    # A number alone has no index.
+    return Written(f"{_atom(x)}[{', '.join(index)}]") if e.operands[0].ndim else None
 
 
 def _swaps_last_two(e: Expression) -> bool:
@@ -311,8 +329,10 @@ def _special(
     ``np.where(y == 0, np.inf, y)`` under a fraction makes a derivative 0 where it has no bound; the
     formula says what holds everywhere else.
     """
-    if e.operation is ops.where and e.operands[1].is_number and np.isinf(e.operands[1].value).all():
-        return given[2]
+    if e.operation is ops.where and e.operands[0].meant.operation is np.equal:
+        guarded, number = e.operands[0].meant.operands
+        if guarded is e.operands[2] and number.is_number and e.operands[1].is_number:
+            return given[2]
     if e.operation is ops.multiply:
         for one, other in ((0, 1), (1, 0)):
             x = e.operands[one]
@@ -320,6 +340,8 @@ def _special(
                 return given[other]
     if _swaps_last_two(e):
         return write_operation(ops.transpose, given, style=form)
+    if form == "text" and e.operation is ops.expand_dims:
+        return _with_axes(e, given[0])
     outer = column_and_row(e)
     if outer is not None:
         return _outer(_whole(outer[0], texts, form), _whole(outer[1], texts, form), form)
@@ -399,7 +421,7 @@ def write_number(value: Any, form: Form = "python") -> Written:
     if isinstance(number, complex):
         return Written(_complex(number, form))
     if not np.isfinite(number):
-        sign = "-" if number < 0 else ""
+        sign = ("−" if form == "text" else "-") if number < 0 else ""
         symbol = {"python": "np.inf", "latex": r"\infty", "text": "∞"}[form]
         text = sign + symbol if np.isinf(number) else symbol.replace("inf", "nan")
         return Written(text, PRODUCT if sign else ATOM)
@@ -410,7 +432,7 @@ def write_number(value: Any, form: Form = "python") -> Written:
     if len(text) > 15 and _is_near(float(f"{number:.6g}"), number):  # 0.9 - 1 is -0.1.
         text = repr(float(f"{number:.6g}"))
     fraction = Fraction(number).limit_denominator(9999)
-    if len(text) > 8 and fraction.denominator > 1 and float(fraction) == number:
+    if len(text) > 8 and fraction.denominator > 1 and _is_near(float(fraction), number):
         top, bottom = fraction.numerator, fraction.denominator
         text = f"{top} / {bottom}" if form == "python" else f"{top}/{bottom}"
         if form == "latex":
@@ -440,6 +462,10 @@ def _constant(number: float, form: Form) -> Written | None:
     if 1 < square < 1000 and np.sqrt(square) == number:
         roots = f"np.sqrt({square})", rf"\sqrt{{{square}}}", f"√{square}"
         return Written(roots[which])
+    square = round(1 / number**2) if 1e-3 < abs(number) < 1 else 0
+    if 1 < square < 1000 and math.isqrt(square) ** 2 < square and _is_near(square**-0.5, number):
+        over = f"1 / np.sqrt({square})", rf"\frac{{1}}{{\sqrt{{{square}}}}}", f"1/√{square}"
+        return Written(over[which], PRODUCT)
     times = {"python": " * ", "latex": r" \, ", "text": " "}[form]
     for value, texts in OF_PI.items():
         halves = round(2 * number / value)

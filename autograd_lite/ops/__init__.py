@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from autograd_lite.ops.fourier import fft, ifft, irfft, rfft
     from autograd_lite.ops.indexing import assign, getitem, scatter_add
     from autograd_lite.ops.linalg import (
-        det, fold, inv, logabsdet, mirror, pinv, solve, trace, vector_norm,
+        cross, det, inv, logabsdet, mirror, pinv, solve, trace, vector_norm,
     )
     from autograd_lite.ops.neural import (
         elu, erf, leaky_relu, log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus,
@@ -84,7 +84,8 @@ FAMILIES = {
     "autograd_lite.ops.fourier": ("fft", "ifft", "irfft", "rfft"),
     "autograd_lite.ops.indexing": ("assign", "getitem", "scatter_add"),
     "autograd_lite.ops.linalg": (
-        "det", "fold", "inv", "logabsdet", "mirror", "pinv", "solve", "trace", "vector_norm",
+        "cross", "det", "inv", "logabsdet", "mirror", "pinv", "solve", "trace",
+        "vector_norm",
     ),
     "autograd_lite.ops.neural": (
         "elu", "erf", "leaky_relu", "log_softmax", "logsumexp", "mse", "relu", "sigmoid", "softmax",
@@ -158,18 +159,18 @@ def recorded_as(function: Any) -> Primitive | None:
 __all__ = [
     "absolute", "add", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
     "arctanh", "assign", "astype", "bessel", "broadcast_to", "cbrt", "cholesky", "clip",
-    "concatenate", "conjugate", "conv", "conv_input", "conv_weight", "convolve", "copy",
-    "copysign", "cos", "cosh", "cumprod", "cumsum", "deg2rad", "det", "diagflat", "diagonal",
-    "divide", "eig", "eigh", "einsum", "elu", "erf", "exp", "exp2", "expand_dims", "expm1", "fft",
-    "flip", "fmax", "fmin", "fmod", "fold", "getitem", "gru", "hypot", "i0", "ifft", "imag",
-    "interp", "interp_adjoint", "interp_derivative", "interp_derivative_adjoint", "inv",
-    "inverse_or_zero", "irfft", "leaky_relu", "log", "log1p", "log2", "log10", "log_softmax",
-    "logabsdet", "logaddexp", "logaddexp2", "logsumexp", "lstm", "matmul", "max", "max_pool",
-    "max_pool_adjoint", "max_pool_pick", "maximum", "mean", "min", "minimum", "mirror", "mse",
-    "multiply", "negative", "pad", "partition", "pinv", "power", "prod", "qr", "rad2deg", "real",
-    "reciprocal", "relu", "remainder", "repeat", "reshape", "resize", "rfft", "rnn", "roll",
-    "rot90", "scatter_add", "sigmoid", "sin", "sinc", "sinh", "softmax", "softplus", "solve",
-    "sort", "sqrt", "square", "squeeze", "stack", "subtract", "sum", "sum_pool",
-    "sum_pool_adjoint", "svd", "take", "take_along_axis", "tan", "tanh", "tile", "trace",
-    "transpose", "tril", "triu", "var", "vector_norm", "where",
+    "concatenate", "conjugate", "conv", "conv_input", "conv_weight", "convolve", "copy", "copysign",
+    "cos", "cosh", "cross", "cumprod", "cumsum", "deg2rad", "det", "diagflat", "diagonal", "divide",
+    "eig", "eigh", "einsum", "elu", "erf", "exp", "exp2", "expand_dims", "expm1", "fft", "flip",
+    "fmax", "fmin", "fmod", "getitem", "gru", "hypot", "i0", "ifft", "imag", "interp",
+    "interp_adjoint", "interp_derivative", "interp_derivative_adjoint", "inv", "inverse_or_zero",
+    "irfft", "leaky_relu", "log", "log1p", "log2", "log10", "log_softmax", "logabsdet", "logaddexp",
+    "logaddexp2", "logsumexp", "lstm", "matmul", "max", "max_pool", "max_pool_adjoint",
+    "max_pool_pick", "maximum", "mean", "min", "minimum", "mirror", "mse", "multiply", "negative",
+    "pad", "partition", "pinv", "power", "prod", "qr", "rad2deg", "real", "reciprocal", "relu",
+    "remainder", "repeat", "reshape", "resize", "rfft", "rnn", "roll", "rot90", "scatter_add",
+    "sigmoid", "sin", "sinc", "sinh", "softmax", "softplus", "solve", "sort", "sqrt", "square",
+    "squeeze", "stack", "subtract", "sum", "sum_pool", "sum_pool_adjoint", "svd", "take",
+    "take_along_axis", "tan", "tanh", "tile", "trace", "transpose", "tril", "triu", "var",
+    "vector_norm", "where",
 ]  # fmt: skip

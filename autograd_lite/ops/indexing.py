@@ -49,7 +49,10 @@ def windows_at(index: Any, shape: tuple[int, ...]) -> str:
 
 def _put_back(g: Any, x: Any, index: Any) -> Any:
     """Cotangent of what was indexed: 0 wherever nothing was picked."""
-    return scatter_add.compute(g, index=index, shape=x.shape)
+    add = (
+        scatter_add if type(index) in (int, slice) else scatter_add.compute
+    )  # That looks for more.
+    return add(g, index=index, shape=x.shape)
 
 
 def _one_index(e: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import POWER, SIGN, Form, Notation, call
+from autograd_lite.core.notation import POWER, PRODUCT, SIGN, Form, Notation, call
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.complex_numbers import direction, mirrored
@@ -26,12 +26,14 @@ def value_of(x: Any) -> Any:
     return getattr(value, "value", value)  # Of what is written down, the value that it has here.
 
 
-def _folded(g: Any, upper: bool) -> Any:
-    return fold(g, upper=upper)
+def fold(x: Any, *, upper: bool = False) -> Any:
+    """Add the triangle that is not read to the one that is: the adjoint of `mirror`."""
+    flipped = transposed(x)
+    return np.triu(x) + np.triu(flipped, 1) if upper else np.tril(x) + np.tril(flipped, -1)
 
 
 @primitive(
-    x=lambda g, y, x, upper: _folded(g, upper),
+    x=lambda g, y, x, upper: fold(g, upper=upper),
     notation=call("mirror"),
     analytic=True,
     linear=("x",),
@@ -43,17 +45,25 @@ def mirror(x: Any, *, upper: bool = False) -> Any:
     return np.where(read.T if upper else read, x, x.swapaxes(-1, -2))
 
 
+def _crossed(a: Any, b: Any) -> Any:
+    return cross(a, b)
+
+
 @primitive(
-    x=lambda g, y, x, upper: mirror(g, upper=upper),
-    notation=call("fold"),
+    a=lambda g, y, a, b: _crossed(b, g),
+    b=lambda g, y, a, b: _crossed(g, a),
+    notation=Notation(
+        python=Form("np.cross({a:loose}, {b:loose})"),
+        latex=Form(r"{a:tight} \times {b:tight}", PRODUCT),
+        text=Form("{a:tight} × {b:tight}", PRODUCT),
+    ),
     analytic=True,
-    linear=("x",),
-    examples=(example((3, 3)), example((2, 3, 3), upper=True), example((0, 2, 2))),
+    linear=("a", "b"),
+    examples=(example((3,), (3,)), example((2, 3), (3,)), example((2, 1, 3), (4, 3))),
 )
-def fold(x: Any, *, upper: bool = False) -> Any:
-    """Add the triangle that is not read to the one that is: the adjoint of `mirror`."""
-    flipped = x.swapaxes(-1, -2)
-    return np.triu(x) + np.triu(flipped, 1) if upper else np.tril(x) + np.tril(flipped, -1)
+def cross(a: Any, b: Any) -> Any:
+    """Cross product of vectors in space, along the last axis."""
+    return np.cross(a, b)
 
 
 # -------------------------------------------------------------------- inverses

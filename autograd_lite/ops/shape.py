@@ -123,8 +123,10 @@ def stretch(x: Any, shape: Any) -> Any:
 
 
 def _never_reduced(e: Any) -> Any:
-    """Keep reduced axes rather than put them back."""
+    """Keep reduced axes rather than put them back; a number is spread at once."""
     (x,) = e.operands
+    if x.operation is broadcast_to and not x.operands[0].ndim:
+        return broadcast_to(*x.operands, shape=e.shape)
     if x.parameters.get("keepdims") is not False:
         return None
     kept = x.operation(*x.operands, **(x.parameters | {"keepdims": True}))

@@ -21,16 +21,17 @@ class TraceError(TypeError):
 
 
 CHOICES = (
-    "Use np.where for a choice between two results, and pass what decides about the computation "
-    "as a plain argument"
+    "Use np.where for a choice between two results, np.maximum, np.max(x) and np.sort(x) for max "
+    "and sorted, and pass what decides about the computation as a plain argument"
 )
 KEPT = (
     "Return the array, or compute with it, as it is; for a choice between two results, use "
     "np.where; an array that a[i] = t writes into, begin with a = np.zeros(shape, like=t)"
 )
 INDICES = (
-    "An array that a[i] picks from, pass as an argument, or close over it as a Tensor; pass what "
-    "decides about shapes as a plain argument"
+    "An array that a[i] picks from, pass as an argument, or close over it as a Tensor; one that "
+    "a[i] = t writes into, begin with a = np.zeros(shape, like=x); pass what decides about shapes "
+    "as a plain argument"
 )
 LISTS = (
     "In place of np.array([[t, u], [v, w]]), write al.array([[t, u], [v, w]]); where a[i] = t "

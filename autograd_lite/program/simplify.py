@@ -124,16 +124,19 @@ def _mean_over(e: Expression) -> Expression | None:
 def _rows_of_identity(e: Expression) -> Expression | None:
     """Sum over the columns of np.eye(k)[labels] -> 1: every row of it has a single one."""
     (x,), axis = e.operands, e.parameters["axis"]
-    total = _in_each_row(x) if axis in (x.ndim - 1, -1) else None
-    return None if total is None else Expression(np.full(e.shape, total))
+    total = _in_each_row(x, x.shape[-1]) if axis in (x.ndim - 1, -1) else None
+    return None if total is None else _make(ops.broadcast_to, Expression(total), shape=e.shape)
 
 
-def _in_each_row(x: Expression) -> float | None:
-    """Return what every row of np.eye(k)[labels], or of a sum of several, adds up to."""
-    factor, x = split(x)
+def _in_each_row(x: Expression, n: int) -> float | None:
+    """Return what every row of np.eye(k)[labels], of a number, or of a sum of such, adds up to."""
+    number = number_of(x)
+    if number is not None:
+        return number * n
+    factor, x = split(x.meant if x.name == "?" else x)
     found = None
     if x.operation in (ops.add, ops.subtract):
-        one, two = map(_in_each_row, x.operands)
+        one, two = (_in_each_row(y, n) for y in x.operands)
         if one is not None and two is not None:
             found = one + two if _is(x, ops.add) else one - two
     elif _is(x, ops.getitem):
@@ -142,7 +145,18 @@ def _in_each_row(x: Expression) -> float | None:
         found = (
             identity(eye.value) if plain and index.ndim == x.ndim - 1 and eye.is_number else None
         )
-    return None if found is None or abs(factor) != 1.0 else factor * found
+    return None if found is None else factor if found == 1.0 else factor * found
+
+
+def _of_shares(e: Expression) -> Expression | None:
+    """Sum(x / sum(x)) -> 1."""
+    x = e.operands[0].meant
+    if not _is(x, ops.divide) or not e.parameters.get("axis"):
+        return None
+    top, total = x.operands[0], x.operands[1].meant
+    same = _is(total, ops.sum) and total.parameters["keepdims"] and alike(total.operands[0], top)
+    axes = [np.atleast_1d(y.parameters["axis"]) % x.ndim for y in (e, total)] if same else [0, 1]
+    return Expression(np.ones(e.shape, e.dtype)) if np.array_equal(*axes) else None
 
 
 def _all_put_back(e: Expression) -> Expression | None:
@@ -288,7 +302,22 @@ def _added(e: Expression) -> Expression | None:
     if _is(a, ops.subtract) and split(a.operands[0])[0] < 0 < split(b)[0]:  # -x - y + b: b - x - y
         x, y = a.operands
         return _make(ops.subtract, _make(ops.subtract, b, _make(ops.negative, x)), y)
-    return _combined(a, b, 1.0)
+    if _is(b, ops.subtract) and split(b.operands[0])[0] < 0:  # a + (-x - y) -> a - x - y
+        x, y = b.operands
+        return _make(ops.subtract, _make(ops.add, a, x), y)
+    again = _again(e)
+    return _combined(a, b, 1.0) if again is None else again
+
+
+def _again(e: Expression) -> Expression | None:
+    """X + a + a -> x + 2 * a, x - a + a -> x; likewise for a difference."""
+    whole, b = e.operands
+    if whole.operation not in (ops.add, ops.subtract) or not alike(whole.operands[1], b):
+        return None
+    x = whole.operands[0]
+    if x.shape != e.shape or b.shape != e.shape:
+        return None
+    return _make(whole.operation, x, scaled(2.0, b)) if whole.operation is e.operation else x
 
 
 def _subtracted(e: Expression) -> Expression | None:
@@ -299,7 +328,8 @@ def _subtracted(e: Expression) -> Expression | None:
         return _make(ops.negative, b)
     if _is(b, ops.subtract) and alike(a, b.operands[1]) and a.shape == b.shape:
         return _make(ops.subtract, scaled(2.0, a), b.operands[0])  # a - (b - a) -> 2 * a - b
-    return _combined(a, b, -1.0)
+    again = _again(e)
+    return _combined(a, b, -1.0) if again is None else again
 
 
 def _combined(a: Expression, b: Expression, sign: float) -> Expression | None:
@@ -478,9 +508,10 @@ def _without_stretching(e: Expression) -> Expression | None:
 def _unstretched(x: Expression) -> Expression | None:
     """Return the smaller array that broadcasting makes this one of."""
     factor, rest = split(x)
-    if _is(x, ops.multiply) and x.operands[1].shape != x.shape:  # full(n, c) * s
-        number = number_of(x.operands[0])
-        return None if number is None else scaled(number, x.operands[1])
+    for full, s in _both_orders(x) if _is(x, ops.multiply) else ():  # full(n, c) * s
+        number = number_of(full)
+        if number is not None and s.shape != x.shape:
+            return scaled(number, s)
     whole = rest.operation in (ops.sum, ops.mean) and rest.parameters["keepdims"]
     if whole and rest.shape == (1,):
         return scaled(factor, _make(rest.operation, *rest.operands, axis=None))
@@ -659,7 +690,7 @@ REWRITES |= {
     ),
     ops.divide: (_without_stretching, _mean_of, _undone, _divided),
     ops.negative: (_negated,),
-    ops.sum: (_rows_of_identity, _all_put_back, _single_outside, _trace, _with_vector),
+    ops.sum: (_rows_of_identity, _of_shares, _all_put_back, _single_outside, _trace, _with_vector),
     ops.add: (_without_stretching, _chosen, _common_factor, _added),
     ops.subtract: (_without_stretching, _chosen, _mixed_with_its_rest, _common_factor, _subtracted),
     ops.matmul: (_nothing, _times_identity, _product_stretched),

@@ -689,7 +689,8 @@ class Symbol(Operators, ArrayMethods):
             array = np.empty((), object)
             (array[()],) = of_numpys((self,))
             return array  # So `np.array` makes an array of objects, which `joined` takes.
-        return np.array(self._ask("an array of NumPy", LISTS), dtype)
+        way = LISTS if dtype is None or np.dtype(dtype).kind != "b" else CHOICES
+        return np.array(self._ask("an array of NumPy", way), dtype)
 
     def __round__(self, digits: Any = None) -> Any:
         known = digits is None or self.variable.weak

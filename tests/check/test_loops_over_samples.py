@@ -78,6 +78,21 @@ def convolution(p):
     return loss / len(images)
 
 
+CORNERS = (0, 0), (0, 2), (2, 0), (2, 2)
+
+
+def pooling(p):
+    rows = []
+    for x in images[:2]:
+        largest = []
+        for i, j in CORNERS:
+            out = [np.sum(x[i + k : i + k + 3, j + m : j + m + 3] * p["K"]) + p["b"] - 2
+                   for k in (0, 1) for m in (0, 1)]  # fmt: skip
+            largest.append(np.max(np.maximum(np.stack(out), 0)))
+        rows.append(np.stack(largest))
+    return np.sum(np.stack(rows) @ p["w"])
+
+
 def embeddings(p):
     loss = 0.0
     for i in range(6):
@@ -94,7 +109,7 @@ def recorded(loss_of):
 @pytest.mark.parametrize(
     ("loss_of", "most"),
     [(hinge, 20), (hinge_of_branches, 16), (cross_entropy, 16), (neurons, 12), (convolution, 22),
-     (embeddings, 12), (rows, 10)],
+     (embeddings, 12), (rows, 10), (pooling, 18)],
 )  # fmt: skip
 def test_it_has_the_gradients_of_the_loop_and_no_more_operations_than_a_step(loss_of, most):
     replay = Replay(al.Graph(recorded(loss_of)[0]))
@@ -144,6 +159,21 @@ def by_hand_of_convolution(
     return found
 
 
+def by_hand_of_pooling(*, chosen=np.argmax, mask=lambda out: out > 0):
+    p = parameters()
+    found = {"K": np.zeros((3, 3)), "b": 0.0}
+    for x in images[:2]:
+        windows = sliding_window_view(x, (3, 3))
+        out = np.einsum("ijkl,kl->ij", windows, p["K"]) + p["b"] - 2
+        for (i, j), g in zip(CORNERS, p["w"], strict=True):
+            d, here = np.zeros((2, 2)), out[i : i + 2, j : j + 2]
+            d.flat[chosen(np.maximum(here, 0))] = g
+            d = d * mask(here)
+            found["b"] += d.sum()
+            found["K"] += np.einsum("ij,ijkl->kl", d, windows[i : i + 2, j : j + 2])
+    return found
+
+
 @pytest.mark.parametrize(
     ("loss_of", "by_hand", "said"),
     [
@@ -158,7 +188,7 @@ def by_hand_of_convolution(
             by_hand_of_hinge(label=labels[0]),
             "the index of the first is used for all entries that correct picks",
         ),
-        (hinge_of_branches, by_hand_of_hinge(others=-1), r"scores\[k\] .*has its sign flipped"),
+        (hinge_of_branches, by_hand_of_hinge(others=-1), r"scores\[k\], 1 of 2 .*its sign flipped"),
         (hinge_of_branches, by_hand_of_hinge(slope=lambda m: m), "one too many"),
         (convolution, by_hand_of_convolution(mask=lambda out: out < 0), "the mask .* is reversed"),
         (convolution, by_hand_of_convolution(v=np.ones(16)), "the factor v is missing"),
@@ -166,6 +196,8 @@ def by_hand_of_convolution(
         (convolution, by_hand_of_convolution(mean=True), "averaged over the 16"),
         (convolution, by_hand_of_convolution(turned=True), "axes 1 and 2 .* are exchanged"),
         (convolution, by_hand_of_convolution(image=0), "always at the first place along axis 0"),
+        (pooling, by_hand_of_pooling(chosen=lambda h: slice(None)), "every entry of each window"),
+        (pooling, by_hand_of_pooling(mask=np.ones_like), "the derivative of the relu .* left out"),
     ],
 )
 def test_a_slip_in_it_is_named_as_that_of_all_samples(loss_of, by_hand, said):

@@ -186,6 +186,64 @@ def test_weights_that_are_at_the_prediction_alone_are_named():
     assert "the weights are missing from Y" in title_of(np.sum((_m * (Y - X @ w)) ** 2), w=hand)
 
 
+def test_the_penalty_of_a_lasso_stands_in_place_of_that_of_a_ridge():
+    (w,) = parameters(w=W[:, 0])
+    e = X @ W[:, 0] - Y[:, 0]
+    dw = 2 * X.T @ e / 10 + 0.3 * np.sign(W[:, 0])
+    title = title_of(np.mean((X @ w - Y[:, 0]) ** 2) + 0.3 * (w @ w), w=dw)
+    assert title.endswith("w @ w: the derivative of |w|, not of its square")
+
+
+def test_rows_that_do_not_count_get_a_gradient_too():
+    (w,) = parameters(w=W)
+    rows, labels, p = [0, 2, 3, 5, 7, 8], [1, 3, 0, 2, 2, 1], al.softmax(X @ W, axis=1)
+    p[rows, labels] -= 1
+    title = title_of(-np.mean(al.log_softmax(X @ w, axis=1)[rows, labels]), w=X.T @ p / 6)
+    assert title.endswith("in the rows, too, that do not count in the loss")
+
+
+def test_one_entry_of_each_window_is_used_for_the_average_of_all():
+    w, v = parameters(w=W, v=W[0])
+    words = np.tanh(X[:8] @ w).reshape(2, 4, 4)
+    words.name = "words"
+    loss = np.sum((np.mean(words, axis=1) @ v) ** 2)
+    d = np.mean(words.numpy(), axis=1) @ W[0]
+    title = title_of(loss, v=2 * words.numpy()[:, 0].T @ d)
+    assert title.startswith("the first of words along axis 1 is used in place of")
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [(4, "summed over the 4 entries that np.mean("), (8 / 11, "divided by 11 where 8 belongs")],
+)
+def test_what_is_divided_by_is_a_reason_for_a_factor(factor, says):
+    def loss_of(w):
+        n = (X[:4] @ w).reshape(2, 8)
+        h = np.tanh(n - np.mean(n, axis=1, keepdims=True)).reshape(4, 4)
+        return np.sum(np.sin(np.mean(h, axis=1)))
+
+    (w,) = parameters(w=W)
+    assert says in title_of(loss_of(w), w=factor * al.grad(loss_of)(W))
+
+
+def test_a_temperature_is_a_number_though_it_is_a_half():
+    def loss_of(w, v):
+        return np.mean(np.sin(np.tanh(X @ w) @ v / 0.5))
+
+    dw, dv = al.grad(loss_of, argnums=(0, 1))(W, V)
+    title = title_of(loss_of(*parameters(w=W, v=V)), w=dw / 4, v=dv)
+    assert title.endswith("multiplied by 0.5, where it is to be divided by it")
+
+
+@pytest.mark.parametrize("n", [4, 8])
+def test_what_is_picked_for_all_rows_adds_up(n):
+    (b,) = parameters(b=W[0])
+    loss = np.sum(np.exp(b[np.repeat(np.arange(4), 32).reshape(4, 8, 4).transpose(1, 2, 0)]))
+    assert f"averaged over the {n} entries that it adds up" in title_of(
+        loss, b=32 / n * np.exp(W[0])
+    )
+
+
 PICKS = (0, 2), (1, 4), (3, 0), (2, 1)
 
 
@@ -234,13 +292,6 @@ def test_the_squared_error_of_a_bernoulli_likelihood():
     q = 1 / (1 + np.exp(-(X @ W[:, 0])))
     title = title_of(loss, w=X.T @ (2 * (q - LABELS) * q * (1 - q)) / 10)
     assert "as of the squared error, stands in place of p - " in title
-
-
-def test_the_derivative_of_the_size_for_that_of_the_square():
-    (w,) = parameters(w=W[:, 0])
-    loss = np.sum((X @ w) ** 2) + 0.3 * (w @ w)
-    title = title_of(loss, w=2 * X.T @ X @ W[:, 0] + 0.3 * np.sign(W[:, 0]))
-    assert title.startswith("sign(w) stands in place of 2 * w in what comes back to w")
 
 
 def test_a_single_number_for_all_entries_is_a_mistake_made_in_all():

@@ -285,6 +285,18 @@ def test_a_sum_that_is_divided_by_the_entries_that_count():
     assert title.endswith(f"divided by {some}, the entries of mask that are not 0")
 
 
+@pytest.mark.parametrize("says", ["the condition of h is reversed", "h goes by the sign of what"])
+def test_a_leaky_relu_of_a_maximum_goes_by_something_else(says):
+    w = parameter(W, "w")
+    z = X @ w
+    h = np.maximum(z, 0.2 * z)
+    h.name = "h"
+    dh = 2 * h.numpy() @ V @ V.T
+    first = z.numpy() < 0 if "reversed" in says else dh > 0
+    title = title_of(np.sum((h @ V) ** 2), w=X.T @ (dh * np.where(first, 1, 0.2)))
+    assert title.startswith(says)
+
+
 def test_another_tensor_is_divided():
     w = parameter(W, "w")
     u = X @ w

@@ -252,6 +252,22 @@ def test_a_slip_in_a_loop_over_samples(slip, says):
     assert says in ratings(**slip)
 
 
+def test_what_a_loop_in_the_loop_picks_for_a_row_is_overwritten_by_the_next():
+    words, contexts, u, v = [1, 4, 1], [[0, 2], [3, 3], [2, 6]], X, W.T.copy()
+    p, q = parameter(u, "p"), parameter(rng.normal(size=(8, 3)), "q")
+    loss, dp = 0.0, np.zeros((8, 3))
+    for i, word in enumerate(words):
+        loss = loss + np.tanh(p[word] @ v[i])
+        dp[word] = (1 - np.tanh(u[word] @ v[i]) ** 2) * v[i]
+        for k in contexts[i]:
+            loss = loss + np.exp(q[k] @ p[word])
+            dp[word] += np.exp(q.numpy()[k] @ u[word]) * q.numpy()[k]
+    title = title_of(loss, p=dp)
+    assert title.startswith(
+        "row by row, what comes back to p from p[k] overwrites what came before"
+    )
+
+
 @pytest.mark.parametrize("mean", [lambda e: np.sum(e) / 8, lambda e: 1 / 8 * np.sum(e)])
 def test_a_mean_that_is_written_out_is_one_where_samples_are_columns(mean):
     v, columns = W.T[:2].copy(), X.T.copy()

@@ -335,6 +335,8 @@ def test_stacks_of_different_lengths_are_refused():
         step.run(4, x, y, stacked=True)
     with pytest.raises(ValueError, match=r"one length.* 0 of shape \(0, 6, 3\)"):
         step.run(4, x[:0], y[:0], stacked=True)
+    with pytest.raises(TypeError, match=r"got a list of them as argument 0.*call step\(x\)"):
+        step.run(4, [x[0], x[1, :2]], y, stacked=True)
     with pytest.raises(ValueError, match="0 or more, got -1"):
         step.run(-1, x[0], y[0])
     assert not w.numpy().any()
@@ -406,6 +408,14 @@ def test_reasons_name_what_is_not_compiled_and_end_in_one_full_stop():
 
     with pytest.raises(al.TraceError, match=r"[^.]\.$"):
         al.compile(filled, backend="numpy")(np.ones(2))
+    ways = {
+        r"begin with a = np\.zeros": lambda x: np.zeros(2).__setitem__(np.argmax(x), 1.0),
+        r"np\.max\(x\) and np\.sort\(x\) for max": lambda x: max(x),
+        r"Use np\.where": al.grad(lambda x: np.sum(np.piecewise(x, [x > 0], [abs]))),
+    }
+    for way, asking in ways.items():
+        with pytest.raises(al.TraceError, match=way):
+            al.compile(asking, backend="numpy")(np.ones(2))
     fast = al.compile(filled)
     np.testing.assert_array_equal(fast(np.ones(2)), [1.0, 0.0])
     assert "test_steps.py" in fast.why

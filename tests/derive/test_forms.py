@@ -391,6 +391,24 @@ def into_identity(x):
     return np.sum(t @ t)
 
 
+def rescaled(a, b):
+    c = np.sum(a)
+    q = a / c * b
+    d = np.sum(q)
+    return -(np.log(c) + np.log(d))
+
+
+def smoothed(s, y):
+    logp = al.log_softmax(s)
+    return -np.mean(0.9 * logp[range(4), y] + np.mean(logp, axis=1))
+
+
+def by_entries(x, y):
+    total = x * y
+    rows = np.sum(total, axis=1)
+    return np.sum(rows**2)
+
+
 DRAWN = np.random.default_rng(6).uniform(0.5, 1.0, size=(2, 4, 3))
 WORDS = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
 
@@ -429,6 +447,25 @@ WORDS = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
          "np.outer(1 - v1 ** 2, np.ones(3))", ", 1)"),
         (into_identity, (DRAWN[0, 0],), "t = 2 * np.eye(3)", "eye"),
         (lambda x, y: np.sum(np.flip(x, axis=()) * y), (DRAWN[0, 0], DRAWN[0, 1]), "", "::-1"),
+        (rescaled, (DRAWN[0, 0], DRAWN[0, 1]), "q_delta = -1 / d ", "+ -"),
+        (by_entries, (DRAWN[0], DRAWN[0, 0]), "d_y = 2 * (rows @ x)", "broadcast_to"),
+        (lambda w: 0.7 / 12 * np.sum(w**2), (DRAWN[0],), "7 / 120 * np.sum(", "0."),
+        (lambda x, w: np.sum(np.tanh(3**-0.5 * x @ w)), (DRAWN[0], DRAWN[0, 0]),
+         "(1 / np.sqrt(3)", "0.57"),
+        (lambda x, y: np.sum(np.log(x[range(4), y])), (DRAWN[0], WORDS[0]),
+         "d_x[np.arange(4), y] = 1 / ", "add.at"),
+        (lambda x: np.sum(x[np.argsort(-x)[:2]] ** 2), (DRAWN[0, 0],), "] = 2 * v", "add.at"),
+        (lambda x: np.mean(np.sort(x)[-2:]), (DRAWN[0, 0],), "v1[-2:] = 1 / 2", "np.full"),
+        (lambda x: np.sum(x[2:] * ~(x[2:] > 0.7)), (DRAWN[0],), "~(", "np.invert"),
+        (lambda x, w: np.sum(np.cross(x, w) ** 2), (DRAWN[0], DRAWN[0, 0]), "np.cross(w, v1)", "["),
+        (lambda a: np.sum(np.linalg.cholesky(a @ a.T + np.eye(3))), (DRAWN[0, :3],),
+         "np.tril(v", "fold("),
+        (lambda x, w: np.linalg.norm(x @ w), (DRAWN[0], DRAWN[0, 0]), "np.linalg.norm(v1)", "None"),
+        (lambda x, i: np.sum(x) + np.sum(x[i] ** 2), (DRAWN[0, 0], WORDS[0, :2]),
+         "d_x = np.ones(3)", "zeros"),
+        (lambda x, k, m: np.sum(np.convolve(np.tanh(np.convolve(x, k, "valid")), m, "valid") ** 2),
+         (DRAWN[0].ravel(), DRAWN[0, 0], DRAWN[0, 1]), "", " = v3 "),
+        (smoothed, (DRAWN[0], WORDS[0]), "", "sum"),
     ],
 )  # fmt: skip
 def test_the_algebra_that_a_person_does_is_done(f, arguments, says, not_said):
@@ -441,6 +478,25 @@ def test_the_algebra_that_a_person_does_is_done(f, arguments, says, not_said):
         gradients, al.grad(f, tuple(range(len(gradients))))(*arguments), strict=False
     ):
         np.testing.assert_allclose(gradients[name], expected, rtol=1e-10, atol=1e-13)
+
+
+def test_a_mask_is_mathematics_though_a_guard_is_not():
+    def masked(s, m):
+        z = np.sum(np.where(m, -np.inf, s), axis=1, keepdims=True)
+        return np.sum(np.exp(np.squeeze(np.max(z, keepdims=True), axis=(0, 1))))
+
+    derivation = al.derive(masked, DRAWN[0], DRAWN[0] < 0, wrt="all")
+    assert "where(m, −∞, s)" in derivation.text
+    assert r"-\infty\ \mathrm{if}\ m\ \mathrm{else}\ s" in derivation.latex
+
+
+def test_a_gradient_that_is_a_number_takes_the_shape_that_is_needed():
+    def largest(s):
+        top = np.squeeze(np.log(np.sum(np.exp(s), axis=0, keepdims=True)), axis=0)
+        return top + 1.0
+
+    _, gradients = al.derive(largest, DRAWN[0, 0], wrt="all").function(DRAWN[0, 0])
+    np.testing.assert_allclose(gradients["s"], al.softmax(DRAWN[0, 0]))
 
 
 def test_one_label_is_subtracted_from_a_copy_of_the_softmax():

@@ -149,6 +149,124 @@ def test_an_array_may_be_written_to_in_several_loops_with_the_innermost_indices(
     assert "d_W[1, d, i, j] = np.sum(z_delta * x[d, i:i + 2, j:j + 2])" in printed[-2]
 
 
+def product(A, B):
+    table = al.Tensor(np.zeros((4, 4)))
+    for i in range(4):
+        for j in range(4):
+            for k in range(3):
+                table[i, j] += A[i, k] * B[k, j]
+    return np.sum(table**2)
+
+
+def test_an_entry_that_is_added_to_in_place_is_written_once():
+    printed = body(al.derive(product, *draw((4, 3), (3, 4)), wrt="B"))
+    assert printed[2:6] == [
+        "    table = np.zeros((4, 4))",
+        "    for i in range(4):",
+        "        for j in range(4):",
+        "            table[i, j] = A[i, 0] * B[0, j] + A[i, 1] * B[1, j] + A[i, 2] * B[2, j]",
+    ]
+
+
+def test_zeros_that_a_record_fills_are_no_argument():
+    a, b = draw((2, 3), (3, 2))
+    w = al.Tensor(b, requires_grad=True)
+    table = al.Tensor(np.zeros((2, 2)))
+    for i in range(2):
+        for j in range(2):
+            for k in range(3):
+                table[i, j] += a[i, k] * w[k, j]
+    derivation = al.derive(np.sum(table**2))
+    assert "input" not in derivation.code
+    assert "table = np.zeros((2, 2))" in derivation.code
+
+
+def overwritten(x):
+    t = al.Tensor(np.ones(4))
+    t[1] = x[0]
+    t[-3] = t[1] * x[1] + t[0]
+    t[2] += t[1] * t[2]
+    before = t * x
+    t[1] = t[2]
+    t[np.array([0, 1])] *= 2.0
+    t[3] = t[1]
+    return np.sum(before) + np.sum(t * t) + t[3]
+
+
+def overwritten_rows(x):
+    t = al.Tensor(np.zeros((3, 2)))
+    t[0] = x[:2]
+    t[0] = t[0] * x[2] + t[1]
+    t[1, 0] = t[0, 1] * x[3]
+    t[1:] = t[:2] * x[0]
+    t[1, 1] += t[2, 0]
+    return t[1, 1] * np.sum(t[1])
+
+
+@pytest.mark.parametrize("f", [overwritten, overwritten_rows])
+def test_what_is_read_of_an_array_is_what_it_holds_by_then(f):
+    assert_both_run(f, {"x": draw(4)[0]})
+
+
+def mixed(xs, h0, W, U):
+    h = h0
+    for t in range(5):
+        z = 1 / (1 + np.exp(-(xs[t] @ W)))
+        h = z * np.tanh(h @ U) + (1 - z) * h
+    return np.sum(h**2)
+
+
+def test_the_last_round_is_no_other_for_want_of_a_gradient_that_nobody_asked_for():
+    derivation = al.derive(mixed, *draw((5, 2), (3,), (2, 3), (3, 3)), wrt=["W", "U"])
+    loop = next(i for i, x in enumerate(body(derivation)) if "reversed(range(5))" in x)
+    assert all(x.startswith(" " * 8) for x in body(derivation)[loop + 1 : -1])
+    assert "h0" not in derivation.gradients
+    assert "d_h0" not in derivation.unrolled_code
+    assert "∂L/∂h₀" not in derivation.text
+
+
+def diffused(u0, alpha):
+    u = u0
+    for _ in range(4):
+        u = u + alpha * (np.roll(u, 1) - 2 * u)
+    return np.sum(u**2)
+
+
+def test_a_loop_writes_over_no_argument_that_has_another_name():
+    printed = body(al.derive(diffused, *draw(4, ()), wrt="alpha"))
+    assert "    u = u0" in printed
+    assert not any(re.match(" +u0 = ", x) for x in printed)
+
+
+def ranked(v, M, d):
+    for _ in range(6):
+        v = d * (v @ M) + (1 - d) / 3
+    return -np.sum(v * np.log(v))
+
+
+def halves(q, p, k):
+    for _ in range(6):
+        p = p - 0.05 * k * q
+        q = q + 0.1 * p
+        p = p - 0.05 * k * q
+    return np.sum(q**2)
+
+
+@pytest.mark.parametrize(
+    ("f", "shapes", "said", "not_said"),
+    [
+        (ranked, (3, (3, 3), ()), "d_d -= np.mean(", "d_d = np.sum("),
+        (halves, (2, 2, ()), "- 2 * p_deltas[i + 1] * v1", "* v1 - "),
+    ],
+)
+def test_a_sum_in_rounds_is_written_as_a_person_does(f, shapes, said, not_said):
+    values = [np.abs(x) for x in draw(*shapes)]
+    code = al.derive(f, *values).code.partition("# backward")[2]
+    assert said in code
+    assert not_said not in code
+    assert_both_run(f, dict(zip(f.__code__.co_varnames, values, strict=False)))
+
+
 def labelled(xs, ys, W, U, V):
     h, loss = np.zeros(3), 0
     for t in range(5):

@@ -219,6 +219,8 @@ def test_number_by_number_nothing_is_chosen_by_its_value():
     derivation = al.derive(lambda x: np.mean(np.maximum(x[1:], 0) ** 2), W, chain=True)
     assert list(derivation.gradients) == ["x2", "x3", "x4"]
     assert derivation.function(x2=3.0, x3=-1.0, x4=0.5)[1]["x2"] == 2.0
+    norm = al.derive(np.linalg.norm, np.array([3.0, 4.0]), chain=True)
+    assert list(norm.function(0.0, -2.0)[1].values()) == [0.0, -1.0]
     for f in (np.max, np.median, lambda x: np.sum(np.sort(x) * W)):
         with pytest.raises(ValueError, match=r"cannot write .* out number by number"):
             al.derive(f, W, chain=True)

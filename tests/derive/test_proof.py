@@ -230,6 +230,27 @@ def test_a_formula_for_special_values_is_not_proved_and_that_is_said():
     assert not proof
     assert "symmetric" in str(proof)
     assert derivation.equals("(a + a.T) @ x")
+    both = al.derive(lambda a, x: x @ a @ x, a, np.array([1.0, 2.0]))
+    assert "as long as a is symmetric" in str(both.equals("2 * a @ x", "x"))
+
+
+def test_hyperbolic_functions_are_known_by_each_other():
+    def loss(x, m, k):
+        r = m * x + k
+        return np.sum(np.log(np.cosh(r)))
+
+    derivation = al.derive(loss, np.array([0.3, -0.7, 1.1]), 0.4, 0.2, wrt="m")
+    assert derivation.prove(m="np.sum(np.tanh(r) * x)", time_limit=10)[0]
+
+
+def test_a_ratio_says_what_a_value_without_a_name_stands_for():
+    def loss(s, p, T):
+        e = np.exp(s / T)
+        return -np.sum(p * np.log(e / np.sum(e))) * T**2
+
+    derivation = al.derive(loss, *np.random.default_rng(1).uniform(0.5, 1.0, (2, 3)), 0.7, wrt="s")
+    q = "e / np.sum(e)"
+    assert str(derivation.equals(f"({q}) * np.sum(p) - p")) == "s: by hand = 1/T × gradient"
 
 
 def test_what_holds_for_labels_is_not_refuted():

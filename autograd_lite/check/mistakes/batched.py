@@ -20,8 +20,8 @@ from autograd_lite.check.mistakes.replay import Replay, part_of, with_nodes
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Graph, Node
 
-FEWEST = 3
-"""How many terms that do the same are a loop, at least."""
+FEWEST, FEWEST_AROUND = 3, 2
+"""How many terms that do the same are a loop, at least: by themselves, and around another loop."""
 
 
 @remembered
@@ -29,7 +29,7 @@ def batched(replay: Replay) -> Iterator[Replay]:
     """Return the pass in which the steps of loops that do not depend on each other are one."""
     graph, inner = replay.graph, _Batches(replay.graph).graph()
     while inner is not None:  # A loop around it comes next.
-        graph, inner = inner, _Batches(inner).graph()
+        graph, inner = inner, _Batches(inner, FEWEST_AROUND).graph()
     if graph is not replay.graph:
         yield Replay(graph)
 
@@ -37,8 +37,8 @@ def batched(replay: Replay) -> Iterator[Replay]:
 class _Batches:
     """A graph in the making, in which the terms of a sum that do the same are one array."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.old, self.new = graph, dict[str, Node]()
+    def __init__(self, graph: Graph, fewest: int = FEWEST) -> None:
+        self.old, self.new, self.fewest = graph, dict[str, Node](), fewest
         self._known: dict[tuple[str, ...], Node | None] = {}
         self._done = set[str]()
         self._forms: dict[Any, int] = {}  # Of equal form, two nodes have the same number.
@@ -81,12 +81,12 @@ class _Batches:
         for minus, key in self._terms(end):
             alike.setdefault((minus, self._form[key]), []).append(key)
         picked = all(self.old[x[0]].primitive is ops.getitem for x in alike.values())
-        if max(map(len, alike.values())) < FEWEST or (end.shape and not picked):
+        if max(map(len, alike.values())) < self.fewest or (end.shape and not picked):
             return None  # Other arrays may be those of the taps of a kernel.
         total: Node | None = None
         made = False
         for (minus, _), keys in alike.items():
-            terms = self._batch(tuple(keys)) if len(set(keys)) == len(keys) >= FEWEST else None
+            terms = self._batch(tuple(keys)) if len(set(keys)) == len(keys) >= self.fewest else None
             made = made or terms is not None
             axis = 0 if end.shape else None
             parts = (
@@ -106,7 +106,7 @@ class _Batches:
         while node.primitive is ops.assign and (later is None or _alone(self.old, node, later)):
             parts.insert(0, node.operands[1])
             node, later = self.old[node.operands[0]], node
-        whole = self._batch(tuple(parts)) if len(set(parts)) == len(parts) >= FEWEST else None
+        whole = self._batch(tuple(parts)) if len(set(parts)) == len(parts) >= self.fewest else None
         if whole is None or np.size(whole.value) != np.size(end.value):
             return None
         if whole.shape != end.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator
 from fractions import Fraction
 from typing import Any
@@ -13,6 +14,7 @@ from autograd_lite.check.mistakes.backward_steps import viewed
 from autograd_lite.check.mistakes.entries import entries_in_words
 from autograd_lite.check.mistakes.made import only
 from autograd_lite.check.mistakes.reasons import (
+    LEARNING_RATES,
     another_number,
     chosen_ones,
     divided_by,
@@ -151,6 +153,7 @@ def _stretched_to(case: Case, target: Target) -> set[int]:
     for _, x in uses:
         if x.primitive in (ops.getitem, ops.reshape) and x.value.size == size:  # As ``b[:, None]``.
             uses += [(x, user) for user in graph.consumers(x)]
+    picked = [_repeated(x, y) for x, y in uses if y.primitive is ops.getitem]
     wide = [(x, y) for x, y in uses if y.primitive is not None and y.primitive.entrywise]
     each = [int(np.prod(y.shape)) // size for _, y in wide]
     of_two = {2} if each == [1, 1] else set()  # Half of two uses is a 2 that was forgotten.
@@ -159,7 +162,13 @@ def _stretched_to(case: Case, target: Target) -> set[int]:
         for n, own in zip(y.shape[::-1], (*x.shape[::-1], *(1,) * len(y.shape)), strict=False)
         if own == 1 < n
     }  # fmt: skip
-    return {*each, sum(each), *along} - {0, 1} - of_two
+    return {*each, sum(each), *along, *itertools.chain(*picked)} - {0, 1} - of_two
+
+
+def _repeated(x: Node, picked: Node) -> set[int]:
+    """Return how long the axes are along which the same entries of a tensor are picked."""
+    places = np.arange(np.size(x.value)).reshape(x.shape)[picked.parameters["index"]]
+    return {n for d, n in enumerate(places.shape) if n and not np.ptp(places, axis=d).any()}
 
 
 Reading = tuple[str, str, float, Collection[str]]
@@ -236,7 +245,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             behind = target.id in case.replay.behind(node.id)
             if n > 1 and within(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
-                cost = 0.95 if n == 2 and not _has_a_two(case) else 1.2
+                cost = 0.95 if n == 2 and not _has_a_two(case) else 1.15
                 yield "summed, not averaged", text, cost, (node.id,)
     ambiguous = any(case.batch in node.shape[1:] for node in graph)
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
@@ -248,7 +257,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
         yield "learning rate", f"the learning rate {case.lr:g} is in it already", 0.8, ()
     if case.lr is not None and case.lr != 1 and within(a, 1 / case.lr):
         yield "learning rate", f"divided by the learning rate {case.lr:g}", 0.8, ()
-    if case.lr is None and any(within(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
+    if case.lr is None and any(within(a, lr) for lr in LEARNING_RATES):
         yield "learning rate", f"a learning rate of {a:g} may be in it already", 2.5, end
 
 

@@ -168,6 +168,9 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     target = yt if yt.startswith("the ") else f"the target {yt}"
     yield f"only {target} is there, without the prediction {pt}", 0.9, lambda: -c * y
     yield f"{error} is squared", 1.0, lambda: c * e * e
+    if np.ndim(c) and np.shape(c)[-1] == 1 < p.shape[-1] and not np.all(c):
+        text = f"{pt} is there in the rows, too, that do not count in the loss"
+        yield text, 1.0, lambda: np.max(c) * p - c * y
     if not np.ndim(c) and yt != "0":
         for times_p, times_y in ((1, c), (c, 1), (2, c / 2)):
             text = f"the brackets of {error} are missing: only one of the two has the factor"

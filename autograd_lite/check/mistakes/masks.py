@@ -50,6 +50,7 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
             yield from _of_levels(
                 step.node, step.operand, target, step.replay, derivative=derivative, made=made
             )
+        yield from _of_two(step)
     yield from _of_pieces(case, target)
     yield from _exchanged(case.replay)
     yield from _counted(case.replay, target)
@@ -91,6 +92,23 @@ def _exchanged(replay: Replay) -> Iterator[Candidate]:
         if len(rules) > 1:
             title = f"{text_of(graph, one)} and {text_of(graph, two)} are exchanged"
             yield Candidate(title, 0.85, predict=wrong(replay, rules))
+
+
+def _of_two(step: Step) -> Iterator[Candidate]:
+    """Choose the larger of two tensors by what arrives, or the smaller one."""
+    replay, edges = step.replay, [(step.node.id, i) for i in (0, 1)]
+    if step.primitive not in (ops.maximum, ops.minimum) or step.edge[1]:
+        return
+    one, two = (np.asarray(replay.values[x]) for x in step.node.operands)
+    if one.shape != two.shape or not one.shape or any(e not in replay.parts for e in edges):
+        return
+    wins = np.greater if step.primitive is ops.maximum else np.less
+    for title, first in (
+        ("the condition of {} is reversed", wins(two, one)),
+        ("{} goes by the sign of what arrives there", wins(replay.gradients[step.node.id], 0)),
+    ):
+        rules = dict(zip(edges, (times(first), times(~first)), strict=True))
+        yield Candidate(title.format(step.name), 0.85, predict=wrong(replay, rules))
 
 
 def _sends_times(step: Step, factor: Any) -> Any:

@@ -22,6 +22,7 @@ from autograd_lite.check.mistakes.backward_steps import (
     viewed,
 )
 from autograd_lite.check.mistakes.made import Made, only, wrong
+from autograd_lite.check.mistakes.reasons import LEARNING_RATES
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -38,10 +39,6 @@ from autograd_lite.graph import Node
 
 MOST_MEETING, MOST_USES = 6, 50
 """Of how many paths that meet any two are exchanged, and of how many uses one tensor is flipped."""
-
-LEARNING_RATES = (1.0, 0.5, 0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 1e-4)
-"""What is tried when it is not given."""
-
 
 MISTAKES["wrong layer's weights"] = Mistake(
     "wrong layer's weights", "Backwards, each layer's gradient goes through its own weights."
@@ -403,7 +400,10 @@ def _rate(step: Step, target: Target, after: Rule) -> float | None:
         return None
     lr = float(np.sum((target.hand - target.right) * direction)) / size
     if np.count_nonzero(direction) < 2:
-        return next((known for known in LEARNING_RATES if abs(lr / known - 1) < 1e-6), None)
+        return next(
+            (known for known in (1.0, 0.5, 0.05, *LEARNING_RATES) if abs(lr / known - 1) < 1e-6),
+            None,
+        )
     # Any number may come out by chance; who chooses one writes few digits.
     return lr if lr > 0 and abs(float(f"{lr:.3g}") / lr - 1) < 1e-6 else None
 

@@ -267,9 +267,14 @@ def _of_one_kind(
 def term_missing(case: Case, target: Target) -> Iterator[Candidate]:
     """Leave out a term of the loss, or give it a factor."""
     replay = case.replay
-    for node in terms(replay):
+    called: dict[str, list[Node]] = {}
+    for node in sorted(found := terms(replay), key=replay.graph.index):
+        called.setdefault(grouped(text_of(replay.graph, node)), []).append(node)
+    for node in found:
         if target.id in replay.behind(node.id):
-            path = f"the term {grouped(text_of(replay.graph, node))} of the loss"
+            text, alike = next((text, some) for text, some in called.items() if node in some)
+            which = f", {alike.index(node) + 1} of {len(alike)} alike," if len(alike) > 1 else ""
+            path = f"the term {text}{which} of the loss"
             part = replay.gradients[node.id]
             cost = 0.58 if node.name else 0.63 if node.primitive in ADDING else 0.6
             yield from scaled_path(case, target, node.id, part, path, cost, "term of the loss")

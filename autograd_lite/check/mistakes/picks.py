@@ -1,9 +1,11 @@
-"""What is picked by an index, and put back in another place or not added."""
+"""What is picked by an index, and put back in another place or not added; scores computed twice."""
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,9 +26,11 @@ from autograd_lite.check.mistakes.registry import (
     same,
 )
 from autograd_lite.check.mistakes.repeated import loops, recurrent
-from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.replay import Replay, Rule
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.check.mistakes.texts import text_of
+from autograd_lite.graph import Node
+from autograd_lite.graph.nodes import Nodes
 
 
 @mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
@@ -35,17 +39,22 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
     picking: dict[str, list[Step]] = {}
     for step in steps(case, target):
         if step.primitive is ops.getitem and step.node.value.size:
-            title = (
-                f"where {step.name} picks an entry several times, only the last gradient counts: = "
-                f"in place of +="
-            )
-            yield step.candidate(title, 0.8, _assigned(step))
             count = np.asarray(step.rule(np.ones(step.node.shape)))
+            last, mean = _assigned(step), scaled(step.rule, np.maximum(count, 1), divide=True)
+            g = step.replay.gradients[step.node.id]
+            says = (
+                "what comes back, the same each time, counts once"
+                if same(np.asarray(last(g)), np.asarray(mean(g)))
+                else "only the last gradient counts: = in place of +="
+            )
+            yield step.candidate(
+                f"where {step.name} picks an entry several times, {says}", 0.8, last
+            )
             yield step.candidate(
                 f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
                 f"often an entry was picked",
                 0.9 if np.ptp(count[count > 0]) else 1.6,
-                scaled(step.rule, np.maximum(count, 1), divide=True),
+                mean,
             )
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
@@ -90,10 +99,9 @@ def _exchanged(one: Step, two: Step) -> Candidate:
     replay = one.replay
 
     def instead() -> Any:
-        index = [step.node.parameters["index"] for step in (one, two)]
         return sum(
-            _added_at(x, i)(replay.gradients[x.node.id])
-            for x, i in zip((one, two), index[::-1], strict=True)
+            _added_at(x, other.node.parameters["index"])(replay.gradients[x.node.id])
+            for x, other in ((one, two), (two, one))
         )
 
     return Candidate(
@@ -130,6 +138,13 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             others.append(
                 (f"where an index that is 1 {words} points", 1.15 if before else 0.75, moved)
             )
+        rows = np.arange(len(by)).reshape(-1, *(1,) * (by.ndim - 1)) + 0 * by
+        others.append(("row after row, without the index", 1.15, (*before, rows)))
+        for d in range(0 if before else by.ndim):
+            title = f"the gradient at the first of {step.name} along axis {d} is used for all"
+            if np.ptp(by, axis=d).any():
+                rule = partial(_of_the_first, step.rule, d)
+                yield step.candidate(title, 1.15, rule, "another index")
     if isinstance(index, tuple) and len(index) == 2:
         largest = step.operand.value.argmax(-1)
         text = "at the largest entry of each row: the argmax, not the label"
@@ -143,13 +158,10 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
             _assigned(step, at=(slice(None), index[1])),
             "another index",
         )
-    if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim:
-        rows = np.arange(len(index)).reshape(-1, *(1,) * (index.ndim - 1))
-        others.append(("row after row, without the index", 1.15, rows + 0 * index))
-        if index.ndim > 1:
-            first = np.repeat(index[:, :1], index.shape[1], axis=1)
-            others.append(("where the first of its row was picked", 1.15, first))
-            others.append(("in reversed order in each row", 1.15, index[:, ::-1]))
+    if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim > 1:
+        first = np.repeat(index[:, :1], index.shape[1], axis=1)
+        others.append(("where the first of its row was picked", 1.15, first))
+        others.append(("in reversed order in each row", 1.15, index[:, ::-1]))
     for k, x in enumerate(index) if isinstance(index, tuple) else ():
         if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size:
             for word, one in (("first", x.flat[0]), ("last", x.flat[-1])):
@@ -160,6 +172,10 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
         if repr(other) != repr(index) and _fits(step, other, g):
             title = f"what belongs to the entries of {to} that {step.name} picks is put {where}"
             yield step.candidate(title, cost, _added_at(step, other), "another index")
+
+
+def _of_the_first(rule: Rule, axis: int, g: Array) -> Any:
+    return rule(np.repeat(np.take(g, [0], axis), g.shape[axis], axis))
 
 
 def _of_rows(index: Array, shape: tuple[int, ...]) -> Array | None:
@@ -288,14 +304,16 @@ def _row_by_row(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
     replay, tables = picked[0].replay, [step.node.parameters["index"] for step in picked]
     if not all(isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.ndim for x in tables):
         return
-    n, to = len(tables[0]), text_of(replay.graph, replay.graph[key])
-    if n > MOST_ROWS or any(len(x) != n for x in tables):
+    n, to = min(map(len, tables)), text_of(replay.graph, replay.graph[key])
+    if not 0 < n <= MOST_ROWS or any(len(x) % n for x in tables):
         return
 
     def events(order: Sequence[Step]) -> Iterator[Event]:
         for row, step in itertools.product(range(n), order):
-            index = step.node.parameters["index"][row]
-            yield index, replay.gradients[step.node.id][row], step
+            index, g = step.node.parameters["index"], replay.gradients[step.node.id]
+            each = len(index) // n  # More than one in a loop inside that of the rows.
+            for k in range(row * each, (row + 1) * each):
+                yield index[k], g[k], step
 
     for one, index in zip(picked, tables, strict=True):
         if index.ndim > 1:
@@ -316,3 +334,52 @@ def _row_by_row(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
 
 MOST_ROWS = 200
 """Of how many rows a loop is gone through."""
+
+
+# ------------------------------------------------------------------------ scores computed twice
+
+
+FEWEST_CLASSES = 3
+
+
+@remembered
+def picked(replay: Replay) -> Iterator[Replay]:
+    """Return the pass in which what is one of several scores, by its value, is picked from them.
+
+    As in ``logsumexp(U @ v) - U[o] @ v``: on paper, all scores have one gradient.
+    """
+    graph, changed = list(replay.graph), False
+    tables = [x for x in graph if x.shape[-1:] >= (FEWEST_CLASSES,) and x.id in replay.gradients]
+    for node in replay.graph:
+        made_of = node.primitive in (ops.sum, ops.matmul, ops.einsum)
+        pick = _pick(replay, node, tables) if made_of and node.id in replay.gradients else None
+        if pick is None:
+            continue
+        graph.remove(node)
+        after = max(graph.index(replay.graph[pick.operands[0]]) + 1, replay.position[node.id])
+        if any(graph.index(user) < after for user in replay.graph.consumers(node)):
+            return
+        graph.insert(after, pick)
+        changed = True
+    if changed:
+        new = copy.copy(replay.graph)
+        Nodes.__init__(new, graph, [x.id for x in replay.graph.outputs], replay.graph.held)
+        yield Replay(new, replay.values)
+
+
+def _pick(replay: Replay, node: Node, tables: Sequence[Node]) -> Node | None:
+    """Return the pick from a table that is equal to a node, if there is exactly one."""
+    value = np.asarray(replay.values[node.id])
+    for table in tables if value.ndim < 2 else ():
+        if table.shape[:-1] != value.shape:
+            continue
+        if node.id in replay.behind(table.id) or table.id in replay.behind(node.id):
+            continue
+        equal = np.isclose(replay.values[table.id], value[..., None], rtol=1e-9, atol=0)
+        if (equal.sum(axis=-1) == 1).all() and table.value.dtype.kind == "f":
+            at = equal.argmax(axis=-1)
+            index = (np.arange(len(at)), at) if value.ndim else int(at)
+            return replace(
+                node, primitive=ops.getitem, operands=(table.id,), parameters={"index": index}
+            )
+    return None

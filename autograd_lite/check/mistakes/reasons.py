@@ -129,11 +129,11 @@ def numbers(case: Case) -> dict[float, bool]:
     for node in case.replay.graph:
         if node.kind == "constant" and not np.ndim(node.value):
             number = abs(float(np.real(node.value)))
-            if number not in (0.0, 1.0, 2.0, 0.5) and np.isfinite(number):
-                users = case.replay.graph.consumers(node)
-                found[number] = any(
-                    x.primitive is ops.divide and x.operands[1] == node.id for x in users
-                )
+            users = case.replay.graph.consumers(node)
+            divides = any(x.primitive is ops.divide and x.operands[1] == node.id for x in users)
+            usual = (0.0, 1.0, 2.0) if divides else (0.0, 1.0, 2.0, 0.5)
+            if number not in usual and np.isfinite(number):
+                found[number] = divides
     return found
 
 
@@ -243,80 +243,106 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
         yield f"a factor 2 too many{or_a_half(case)}{divisor}", 0.1
     if case.lr is not None and case.lr != 1 and within(a, case.lr):
         yield f"the learning rate {case.lr:g} is in it already", 0.1
-    sizes = lengths(case)
-    known, replay = numbers(case), case.replay
+    known, replay, sizes = numbers(case), case.replay, lengths(case)
     if key is not None:
         known = {k: divides for k, divides in known.items()
                  if any(_concerns(replay, x, key) for x in _users(case, k))}  # fmt: skip
-    for k, divides in known.items():
-        if float(k).is_integer() and k in sizes:
-            continue
-        once = f"divided by {k:g}" if divides else f"multiplied by {k:g}"
-        if within(a, k):
-            yield f"not {once}" if divides else f"{once} once too often", 0.2
-        elif within(a, 1 / k):
-            yield f"{once} once too often" if divides else f"not {once}", 0.2
-        elif within(a, k * k):
-            yield f"multiplied by {k:g} where it is to be divided by {k:g}", 0.3
-        elif within(a, 1 / (k * k)):
-            yield f"divided by {k:g} where it is to be multiplied by {k:g}", 0.3
-        slope = k in SLOPES and any(x.primitive in GATES for x in _users(case, k))  # Not an eps.
-        for another in SLOPES if slope else ():
-            if within(a, another / k) and not within(another, k) and not within(another, k * k):
-                yield f"{another:g} stands in place of {k:g}", 0.2
-        for n in sizes if divides else ():
-            if (
-                round(k * k) in sizes
-                and within(a * a, round(k * k) / n)
-                and within(k * k, round(k * k))
-            ):
-                yield f"divided by the square root of {n} where that of {k * k:g} belongs", 0.35
-            if within(a, k / n) and n not in (k, 2 * k):
-                yield f"divided by {n} where {k:g} belongs", 0.35
-            elif within(a, n / k) and n not in (k, k / 2):
-                yield f"divided by {k:g} where {n} belongs", 0.4
-        whole = any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
-        for added, times in ((f"{k:g}", k), (f"2 * {k:g}", 2 * k)):
-            if not divides and within(a, 1 + times):
-                yield f"1 + {added}: {added} times the same is added, as by a regulariser", 0.4
-        if divides and k > 2 and not whole and abs(10 * k / a - round(10 * k / a)) < 1e-6:
-            yield f"divided by {k / a:.4g} where {k:g} belongs", 0.6
-        scales = key is not None and k < 1 and not divides  # Somebody wrote q / (2 * n).
-        for n in {2, *averaged(case), *(2 * n for n in averaged(case))} if scales else ():
-            q = float(f"{k * n:.2g}")
-            if within(q, k * n) and within(a, 1 / q):
-                yield f"not multiplied by {q:g}, of which {k:.4g} is 1/{n}", 0.45
-            elif within(q, k * n) and within(a, q):
-                yield f"multiplied by {q:g} once too often: {k:.4g} is 1/{n} of it", 0.45
-    plain = sorted(k for k in known if not (float(k).is_integer() and k in sizes))
-    some = [(f"{k:g}", k) for k in plain[:MOST_LENGTHS]]
+    plain = {k: divides for k, divides in known.items()
+             if not (float(k).is_integer() and k in sizes)}  # fmt: skip
+    for k, divides in plain.items():
+        yield from _of_number(case, a, k, divides, key is not None)
+    some = [(f"{k:g}", k) for k in sorted(plain)[:MOST_LENGTHS]]
     some += [(text, k) for text, k, multiplies in scalars(case) if multiplies]
     for (one, x), (other, y) in itertools.permutations(some, 2):
         if within(a, x / y):
             yield f"{one} stands in place of {other}", 0.3
     for text, k, multiplies in scalars(case):
-        if within(a, k):
-            yield f"the factor {text} once too often", 0.25
-        elif within(a, 1 / k):
-            yield f"the factor {text} is missing", 0.25
-        elif multiplies and within(a, 1 / (k * k)):
-            yield f"divided by {text}, where it is to be multiplied by it", 0.3
-        yield from (pair for pair in _complement(a, text, k) if multiplies)
-        if factor < 0 and k < 1 and within(a, k / (1 - k)):
-            yield f"{text} stands in place of {text} - 1", 0.25
-        if multiplies and within(a, 1 + k):
-            yield f"1 + {text}: {text} times the same is added", 0.3
-        for n in sizes if multiplies else ():
-            if within(a, k / n) and n not in (k, 2 * k):
-                yield f"divided by {n} where {text} belongs", 0.35
+        yield from _of_scalar(case, factor, text, k, multiplies)
     for k, divides in known.items():
         if 0 < k < 1 and float(f"{k:.3g}") == k:  # Not a root of 2 / pi.
             yield from _complement(1 / a if divides else a, f"{k:g}", k, 0.4)
+    yield from _of_lengths(case, a, key is not None)
+    if within(a, 1 / np.log(2)):
+        yield "1 / ln 2: the logarithm to the base 2", 0.3
+    if within(a, np.log(2)):
+        yield "ln 2: the natural logarithm where that to the base 2 belongs", 0.3
+    if within(a, 4) or within(a, 0.25):
+        yield f"a factor 4 {'too many' if a > 1 else 'is missing'}", 0.5
+    if case.lr is None and any(within(a, lr) for lr in LEARNING_RATES):
+        yield f"a learning rate of {a:g} may be in it already", 0.8
+
+
+def _of_number(
+    case: Case, a: float, k: float, divides: bool, of_term: bool
+) -> Iterator[tuple[str, float]]:
+    """Yield how a factor can come from a number by which one multiplies, or divides."""
+    sizes = lengths(case)
+    once = f"divided by {k:g}" if divides else f"multiplied by {k:g}"
+    if within(a, k):
+        yield f"not {once}" if divides else f"{once} once too often", 0.2
+    elif within(a, 1 / k):
+        yield f"{once} once too often" if divides else f"not {once}", 0.2
+    elif divides and within(a, k * k):
+        yield f"multiplied by {k:g}, where it is to be divided by it", 0.15
+    elif within(a, 1 / (k * k)):
+        yield f"divided by {k:g}, where it is to be multiplied by it", 0.3
+    slope = k in SLOPES and any(x.primitive in GATES for x in _users(case, k))  # Not an eps.
+    for another in SLOPES if slope else ():
+        if within(a, another / k) and not within(another, k) and not within(another, k * k):
+            yield f"{another:g} stands in place of {k:g}", 0.2
+    for n in sizes if divides else ():
+        if (
+            round(k * k) in sizes
+            and within(a * a, round(k * k) / n)
+            and within(k * k, round(k * k))
+        ):
+            yield f"divided by the square root of {n} where that of {k * k:g} belongs", 0.35
+        if within(a, k / n) and n not in (k, 2 * k):
+            yield f"divided by {n} where {k:g} belongs", 0.35
+        elif within(a, n / k) and n not in (k, k / 2):
+            yield f"divided by {k:g} where {n} belongs", 0.4
+    for added, times in ((f"{k:g}", k), (f"2 * {k:g}", 2 * k)):
+        if not divides and within(a, 1 + times):
+            yield f"1 + {added}: {added} times the same is added, as by a regulariser", 0.4
+    if divides and k > 2 and not _whole(a) and abs(10 * k / a - round(10 * k / a)) < 1e-6:
+        yield f"divided by {k / a:.4g} where {k:g} belongs", 0.6
+    scales = of_term and k < 1 and not divides  # Somebody wrote q / (2 * n).
+    for n in {2, *averaged(case), *(2 * n for n in averaged(case))} if scales else ():
+        q = float(f"{k * n:.2g}")
+        if within(q, k * n) and within(a, 1 / q):
+            yield f"not multiplied by {q:g}, of which {k:.4g} is 1/{n}", 0.45
+        elif within(q, k * n) and within(a, q):
+            yield f"multiplied by {q:g} once too often: {k:.4g} is 1/{n} of it", 0.45
+
+
+def _of_scalar(
+    case: Case, factor: float, text: str, k: float, multiplies: bool
+) -> Iterator[tuple[str, float]]:
+    """Yield how a factor can come from a single number with a name, or from the scale of a mask."""
+    a, sizes = abs(factor), lengths(case)
+    if within(a, k):
+        yield f"the factor {text} once too often", 0.25
+    elif within(a, 1 / k):
+        yield f"the factor {text} is missing", 0.25
+    elif multiplies and within(a, 1 / (k * k)):
+        yield f"divided by {text}, where it is to be multiplied by it", 0.3
+    yield from (pair for pair in _complement(a, text, k) if multiplies)
+    if factor < 0 and k < 1 and within(a, k / (1 - k)):
+        yield f"{text} stands in place of {text} - 1", 0.25
+    if multiplies and within(a, 1 + k):
+        yield f"1 + {text}: {text} times the same is added", 0.3
+    for n in sizes if multiplies else ():
+        if within(a, k / n) and n not in (k, 2 * k):
+            yield f"divided by {n} where {text} belongs", 0.35
+
+
+def _of_lengths(case: Case, a: float, of_term: bool) -> Iterator[tuple[str, float]]:
+    """Yield how a factor can come from the lengths of axes."""
+    counts, means = lengths(case), averaged(case)
     for factors, n in blocks(case).items():
-        if n not in sizes and (within(a, n) or within(a, 1 / n)):
+        if n not in counts and (within(a, n) or within(a, 1 / n)):
             over = f"{n} entries, {factors}"
             yield f"summed over {over}" if a > 1 else f"averaged over {over}, that add up", 0.25
-    counts, means = sizes, averaged(case)
     near = any(within(a, n / (n - 1)) for n in means if n > 1)  # Then it is as likely.
     yield from ((text, 0.15 if near else 0.38) for text in chosen_ones(case, a, means))
     for n in counts:
@@ -340,22 +366,21 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
                 yield f"divided by {n} where {n - 1} belongs", corrected
             else:
                 yield f"n = {n} stands where n - 1 = {n - 1} belongs", corrected
-        elif key is not None and within(a, n + 1):
+        elif of_term and within(a, n + 1):
             yield f"added {n} times more: for each of the {n}", 0.6
+        elif 2 < n in means and not _whole(a) and within(n / a, round(n / a)):
+            yield f"divided by {round(n / a)} where {n} belongs", 0.6
         elif within(a, np.sqrt(n)) or within(a, 1 / np.sqrt(n)):
             yield f"the square root of {n} is {'missing' if a > 1 else 'there too often'}", 0.4
     for n in counts:
         for m in counts if n in means else ():
             if n != m and within(a, n / m) and not within(a, 2) and not within(a, 0.5):
                 yield f"divided by {m} where {n} belongs", 0.39
-    if within(a, 1 / np.log(2)):
-        yield "1 / ln 2: the logarithm to the base 2", 0.3
-    if within(a, np.log(2)):
-        yield "ln 2: the natural logarithm where that to the base 2 belongs", 0.3
-    if within(a, 4) or within(a, 0.25):
-        yield f"a factor 4 {'too many' if a > 1 else 'is missing'}", 0.5
-    if case.lr is None and any(within(a, lr) for lr in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)):
-        yield f"a learning rate of {a:g} may be in it already", 0.8
+
+
+def _whole(a: float) -> bool:
+    """Return whether a factor, or its inverse, is a whole number."""
+    return any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
 
 
 def _users(case: Case, k: float) -> Iterator[Node]:
@@ -443,6 +468,9 @@ def _called(graph: Graph, node: Node, depth: int = 3) -> str:
 
 
 GATES = (ops.multiply, ops.where)
+
+LEARNING_RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)
+"""What a factor may be, if none is given."""
 
 SLOPES = (0.01, 0.1, 0.2, 0.3, 0.001)
 """What a leaky relu has where others have 0."""

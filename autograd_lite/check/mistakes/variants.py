@@ -68,17 +68,13 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                     ),
                 )
         if text == name:
-            yield Candidate(
+            title = (
                 f"sign({name}) stands in place of 2 * {grouped(name)} in what comes back to {name} "
-                f"from {step.name}: the derivative of |{name}|, not of its square",
-                0.9,
-                predict=Made(
-                    step.replay,
-                    step.operand.id,
-                    c * twice / 2 * np.sign(x),
-                    twice * part,
-                ),
             )
+            title += f"from {step.name}: the derivative of |{name}|, not of its square"
+            half = c * twice / 2 * np.sign(x)
+            made = Made(step.replay, step.operand.id, half, twice * part)
+            yield Candidate(title, 0.9, predict=made)
 
 
 def _of_matrix(name: str, x: Any) -> dict[str, Any]:
