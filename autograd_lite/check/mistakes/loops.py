@@ -390,17 +390,14 @@ def _clipped(replay: Replay) -> Iterator[Candidate]:
             edges = [edge for node in reached for edge in replay.parts if edge[0] == node.id]
             name = name_of(replay, loop, nodes)
             for most in CLIPPED_TO:
-                for word, clip in (("±", _entries_clipped(most)), ("the norm ", _length(most))):
+                entries = functools.partial(np.clip, a_min=-most, a_max=most)
+                for word, clip in (("±", entries), ("the norm ", _length(most))):
                     rules = {edge: _after(replay.rule(edge), clip) for edge in edges}
                     title = f"the gradient at {name} is clipped to {word}{most:g}"
                     yield Slip(title, 1.5, rules, "clipped").candidate(replay)
 
 
 CLIPPED_TO = (1.0, 0.5, 5.0, 0.1, 0.25, 0.2, 0.3, 0.4, 2.0, 3.0, 10.0)
-
-
-def _entries_clipped(most: float) -> Rule:
-    return lambda g: np.clip(g, -most, most)
 
 
 def _length(most: float) -> Rule:

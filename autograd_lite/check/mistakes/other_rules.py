@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,33 +105,25 @@ def _determinant(step: Step) -> Forms:
 
 def _diagonal(step: Step) -> Forms:
     """Add the gradient of a diagonal to each row or column."""
-    n = len(step.node.shape) == 1 and step.node.shape[0]
-    if step.primitive is not ops.diagonal or step.operand.shape != (n, n):
-        return
-    for word, axis in (("row", 0), ("column", 1)):
-        yield (
-            f"the gradient of {step.name} is added to every {word}, not put on the diagonal",
-            _stretched(axis, n),
-        )
-
-
-def _stretched(axis: int, n: int) -> Rule:
-    return lambda g: np.broadcast_to(np.expand_dims(g, axis), (n, n))
+    n = step.node.shape[:1]
+    if step.primitive is ops.diagonal and step.operand.shape == n * 2:
+        title = f"the gradient of {step.name} is added to every {{}}, not put on the diagonal"
+        yield title.format("row"), lambda g: np.broadcast_to(g, n * 2)
+        yield title.format("column"), lambda g: np.broadcast_to(g[:, None], n * 2)
 
 
 def _variance(step: Step) -> Forms:
     """Forget that a variance takes away the mean."""
-    if step.primitive is not ops.var or step.operand.shape == ():
+    if step.primitive is not ops.var or not step.operand.shape:
         return
-    x = np.asarray(step.replay.values[step.operand.id])
-    axis, rule = step.node.parameters.get("axis"), step.rule
-    mean, name = x.mean(axis, keepdims=True), text_of(step.replay.graph, step.operand)
-    deviation = x - mean
-    ratio = x / np.where(deviation == 0, 1, deviation)
-    yield (
-        f"{name} stands in place of {name} less its mean, on the way back from the variance",
-        lambda g: rule(g) * ratio,
+    x, rule = np.asarray(step.replay.values[step.operand.id]), step.rule
+    deviation = x - x.mean(step.node.parameters.get("axis"), keepdims=True)
+    ratio, name = (
+        x / np.where(deviation == 0, 1, deviation),
+        text_of(step.replay.graph, step.operand),
     )
+    title = f"{name} stands in place of {name} less its mean, on the way back from the variance"
+    yield title, lambda g: rule(g) * ratio
 
 
 def _largest(step: Step) -> Iterator[Candidate]:
@@ -154,7 +147,7 @@ def _largest(step: Step) -> Iterator[Candidate]:
 
 
 def _branches(case: Case, target: Target) -> Iterator[Candidate]:
-    """Go back through the other branch of a choice, through one alone, or by another condition."""
+    """Go back through one branch of a choice alone, through the other, or with another slope."""
     seen: dict[str, list[Step]] = {}
     for step in steps(case, target, once=True):
         if step.primitive in (ops.where, ops.maximum, ops.minimum):
@@ -170,18 +163,16 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
         few = taken.size < FEWEST_BITS
         names = [text_of(replay.graph, step.operand) for step in (one, two)]
         at = f"at {one.name if one.node.name else f'the choice between {names[0]} and {names[1]}'}"
-        choices = [
-            (f"{at}, all goes back to {names[0]}", 0.8, np.ones(shape)),
-            (f"{at}, all goes back to {names[1]}", 0.8, np.zeros(shape)),
-            (f"{at}, the condition is reversed on the way back", 0.8, 1 - taken),
-        ]
-        for title, cost, mask in choices:
-            if np.array_equal(mask, taken):
-                continue
-            rules: dict[Edge, Rule] = {one.edge: times(mask), two.edge: times(1 - mask)}
-            kind = "mask" if "condition" in title else ""
-            made = AnotherPass(wrong(replay, rules))
-            yield Candidate(title, cost, predict=made, kind=kind, weak=few)
+        for title, mask in (
+            (f"{at}, all goes back to {names[0]}", np.ones(shape)),
+            (f"{at}, all goes back to {names[1]}", np.zeros(shape)),
+            (f"{at}, the condition is reversed on the way back", 1 - taken),
+        ):
+            if not np.array_equal(mask, taken):
+                rules: dict[Edge, Rule] = {one.edge: times(mask), two.edge: times(1 - mask)}
+                kind = "mask" if "condition" in title else ""
+                made = AnotherPass(wrong(replay, rules))
+                yield Candidate(title, 0.8, predict=made, kind=kind, weak=few)
         for x, curved, mask in ((one, two, 1 - taken), (two, one, taken)):
             part = replay.added(curved.operand.id, replay.parts[curved.edge]).get(x.operand.id)
             if part is None or x.operand.shape != shape or few:
@@ -208,38 +199,23 @@ def another_part(case: Case, target: Target) -> Iterator[Candidate]:
         axis, operands = step.node.parameters.get("axis"), step.replay.graph.operands(step.node)
         if step.primitive is not ops.concatenate or not isinstance(axis, int):
             continue
-        names = [text_of(step.replay.graph, x) for x in operands]
-        lengths = [x.shape[axis] for x in operands]
-        if not any(x.requires_grad for i, x in enumerate(operands) if i != step.edge[1]):
+        if not any(x.requires_grad for x in operands if x is not step.operand):
             continue  # Padding, of which `window_slips` says more.
-        for words, rule in _other_parts(axis, step.edge[1], lengths, names):
-            title = f"what comes back to {names[step.edge[1]]} from {step.name} is {words}"
+        n, lengths = step.operand.shape[axis], [x.shape[axis] for x in operands]
+        *starts, whole = itertools.accumulate(lengths, initial=0)
+        places = {
+            0: f"the first {n} along axis {axis}",
+            whole - n: f"the last {n} along axis {axis}",
+        }
+        places |= {
+            start: f"the part of {text_of(step.replay.graph, x)}"
+            for x, start in zip(operands, starts, strict=True)
+            if x.shape[axis] == n
+        }
+        del places[starts[step.edge[1]]]
+        before = (slice(None),) * (axis % len(step.node.shape))
+        for start, words in places.items():
+            rule = operator.itemgetter((*before, slice(start, start + n)))
+            to = text_of(step.replay.graph, step.operand)
+            title = f"what comes back to {to} from {step.name} is {words}"
             yield step.candidate(title, 1.1, rule)
-
-
-def _other_parts(
-    axis: int, i: int, lengths: list[int], names: list[str]
-) -> Iterator[tuple[str, Rule]]:
-    """Yield in words which other part of a gradient an operand may get, and the rule for it."""
-    starts = [0, *itertools.accumulate(lengths)]
-    n, seen = lengths[i], {starts[i]}
-    places = [
-        (f"the part of {name}", start)
-        for name, start, length in zip(names, starts, lengths, strict=False)
-        if length == n
-    ]
-    places += [
-        (f"the first {n} along axis {axis}", 0),
-        (f"the last {n} along axis {axis}", starts[-1] - n),
-    ]
-    for words, start in places:
-        if start not in seen:
-            seen.add(start)
-            yield words, _part(axis, start, start + n)
-
-
-def _part(axis: int, start: int, stop: int) -> Rule:
-    def rule(g: Any) -> Any:
-        return np.take(g, range(start, stop), axis)
-
-    return rule

@@ -123,28 +123,26 @@ def _undone(order: Sequence[int]) -> str:
 def symmetric_argument(case: Case, target: Target) -> Iterator[Candidate]:
     """Take the derivative by the free entries of a symmetric matrix."""
     hand, right = target.hand, target.right
-    if target.id not in case.replay.values or hand.shape != right.shape or hand.ndim != 2:
+    if target.id not in case.replay.values or not target.fits or hand.ndim != 2:
         return
     value = np.asarray(case.replay.values[target.id])
     if not same(value, value.T) or len(value) < 2:
         return
     both = right + right.T
     free = both - np.diag(np.diag(right))
-    forms = (
-        (free, ""), (np.tril(free), ", in the lower triangle"),
-        (np.triu(free), ", in the upper triangle"), (both, ", and the diagonal, too"),
-        (both / 2, ", half in each triangle"),
-    )  # fmt: skip
-    for form, where in forms:
+    says = (
+        "every entry off the diagonal counts twice{}: the derivative by the free entries of a "
+        "symmetric matrix, where autodiff takes each entry by itself"
+    )
+    for form, title in (
+        (free, says.format("")),
+        (np.tril(free), says.format(", in the lower triangle")),
+        (np.triu(free), says.format(", in the upper triangle")),
+        (both, says.format(", and the diagonal, too")),
+        (both / 2, "the gradient was made symmetric, though the function is not"),
+    ):
         if same(form, hand) and not same(form, right):
-            yield Candidate(
-                f"every entry off the diagonal counts twice{where}: the derivative by the free "
-                f"entries of a symmetric matrix, where autodiff takes each entry by itself"
-                if not where.startswith(", half")
-                else "the gradient was made symmetric, though the function is not",
-                0.9,
-                predict=always(form),
-            )
+            yield Candidate(title, 0.9, predict=always(form))
 
 
 @mistake("permuted", "The right numbers are in other places: a reshape, a reversal, another order.")

@@ -441,18 +441,13 @@ def _one_of_window(step: Step) -> Iterator[Candidate]:
     for which, i in (("first", 0), ("last", -1)):
         if pooled is other:
             one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
-            yield step.candidate(
-                f"the {which} of {before} along axis {axis} is used in place of "
-                f"{text_of(replay.graph, pooled)}",
-                1.0,
-                replay.rule(step.edge, operands={1 - step.edge[1]: one}),
-            )
+            title = f"the {which} of {before} along axis {axis} is used in place of "
+            yield step.candidate(title + text_of(replay.graph, pooled), 1.0, step.using(one))
         else:
-            only = np.arange(np.shape(x)[axis]) == i % np.shape(x)[axis]
-            shape = [-1 if k == axis % np.ndim(x) else 1 for k in range(np.ndim(x))]
-            yield step.candidate(
+            only = np.moveaxis(np.zeros(np.shape(x)), axis, 0)
+            only[i] = 1.0
+            share = np.moveaxis(only, 0, axis) * replay.parts[step.edge]
+            title = (
                 f"only the {which} of {before} along axis {axis} gets its share of the gradient "
-                f"of {step.name}",
-                0.9,
-                always(np.where(only.reshape(shape), replay.parts[step.edge], 0.0)),
             )
+            yield step.candidate(f"{title}of {step.name}", 0.9, always(share))
