@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import FEWEST_BITS, Step, always, steps, times
-from autograd_lite.check.mistakes.made import AnotherPass, Made, wrong
+from autograd_lite.check.mistakes.made import Made, wrong
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake
 from autograd_lite.check.mistakes.replay import Edge, Rule
 from autograd_lite.check.mistakes.texts import grouped, text_of
@@ -150,7 +150,7 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
     """Go back through one branch of a choice alone, through the other, or with another slope."""
     seen: dict[str, list[Step]] = {}
     for step in steps(case, target, once=True):
-        if step.primitive in (ops.where, ops.maximum, ops.minimum):
+        if step.primitive is ops.where:
             seen.setdefault(step.node.id, []).append(step)
     for both in seen.values():
         if len({step.operand.id for step in both}) < 2:
@@ -171,7 +171,7 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
             if not np.array_equal(mask, taken):
                 rules: dict[Edge, Rule] = {one.edge: times(mask), two.edge: times(1 - mask)}
                 kind = "mask" if "condition" in title else ""
-                made = AnotherPass(wrong(replay, rules))
+                made = wrong(replay, rules)
                 yield Candidate(title, 0.8, predict=made, kind=kind, weak=few)
         for x, curved, mask in ((one, two, 1 - taken), (two, one, taken)):
             part = replay.added(curved.operand.id, replay.parts[curved.edge]).get(x.operand.id)
