@@ -301,6 +301,9 @@ class Call:
             return lambda x: rebuild(self.nest, [*_each(leaves_of(self.nest), iter(x))])
         return eval(f"lambda x: {text}", {"c": constants})  # type: ignore[no-any-return]  # Any, of eval.
 
+    def __reduce__(self) -> Any:
+        return Call, (self.function, self.nest, self.part, self.shape)
+
     def of(self, function: Any) -> Call:
         """Return the same call of another function."""
         return Call(function, self.nest, self.part, self.shape)
