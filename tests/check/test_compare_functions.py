@@ -104,7 +104,7 @@ SPD = M.T @ M + np.eye(4)
             lambda a, b, c: np.dot(np.cross(a, b), c),
             lambda a, b, c: {"b": np.cross(c, b)},
             [rng.normal(size=3), rng.normal(size=3), rng.normal(size=3)],
-            "b is used in place of a throughout",
+            "b is used in place of a",
         ),
         (
             lambda a, b: np.trace(a @ b),
