@@ -190,6 +190,8 @@ class Row:
 class Comparison:
     """What `compare` found: true when everything agrees, prints as a table.
 
+    ``result[w]`` is the row of a tensor: by itself, its name, or the name of its gradient.
+
     Attributes
     ----------
     rows : tuple of Row
