@@ -226,6 +226,20 @@ def test_number_by_number_nothing_is_chosen_by_its_value():
             al.derive(f, W, chain=True)
 
 
+def test_number_by_number_all_that_has_a_name_is_derived_once():
+    def table(x, y):
+        made = al.Tensor(np.zeros(3))
+        made[0] = x * y
+        made[1] += y
+        kept = made * 1.0
+        return np.sum(kept[:2] ** 2) + kept[2]
+
+    derivation = al.derive(table, 2.0, 3.0, wrt="all", chain=True)
+    assert derivation.function(x=-1.0, y=0.5)[1]["x"] == pytest.approx(-0.5)
+    assert derivation.function(x=-1.0, y=0.5)[1]["y"] == pytest.approx(2.0)
+    assert "made1" in str(derivation)
+
+
 def test_cross_entropy_by_labels_is_a_difference_with_one_hot_rows():
     w = al.Tensor(RNG.normal(size=(4, 3)), requires_grad=True, name="w")
     labels = np.array([0, 2, 1])
