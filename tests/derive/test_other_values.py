@@ -209,6 +209,14 @@ def test_labels_and_masks_of_a_recorded_loss_have_their_names():
     assert derivation.function(**other)[0] == pytest.approx(loss)
 
 
+def test_a_mask_that_picks_more_entries_is_refused():
+    derivation = al.derive(lambda x: np.mean(x[x > 1] ** 2), np.array([0.0, 2.0, 3.0]))
+    _, gradients = derivation.function(np.array([4.0, 2.0, 1.0]))
+    assert gradients["x"].tolist() == [4.0, 2.0, 0.0]
+    with pytest.raises(ValueError, match=r"a mask .* picks 2 entries, got one that picks 3"):
+        derivation.function(np.array([4.0, 2.0, 3.0]))
+
+
 def test_number_by_number_comparisons_stay_comparisons():
     derivation = al.derive(lambda x: np.where(~(x < 1) & (x > 0), x**2, -x), 2.0, chain=True)
     assert derivation.function(x=2.0)[1]["x"] == 4.0

@@ -477,6 +477,8 @@ def test_what_shows_a_computation_can_be_copied_and_pickled(copied):
     assert str(copied(derivation)) == str(derivation)
     _, gradients = copied(derivation).function(np.array([1.0, 0.0, 2.0, 3.0]))
     assert gradients["x"] == pytest.approx([2 / 3, 0.0, 4 / 3, 2.0])
+    derivation = al.derive(lambda x: np.sum(np.maximum(x, 0)[x > 0.5]), np.array([0.0, 2.0]))
+    assert copied(derivation).function(np.array([1.0, 0.0]))[0] == 1.0
     loss.backward()
 
 
