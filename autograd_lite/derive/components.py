@@ -51,10 +51,13 @@ def by_component(graph: Graph, wrt: list[Node]) -> tuple[Graph, list[Node], dict
     (loss,) = (scalars[node.id].reshape(()).item() for node in graph.outputs)
     written = Graph(loss, {})
     used = [x for node in wrt for x in scalars[node.id].flat if x in written.tensors]
-    return written, [written.find(x) for x in used], entries
+    found = dict.fromkeys(map(written.find, used))
+    return written, [node for node in found if node.requires_grad], entries
 
 
 def _bare(x: Any) -> Any:
+    if isinstance(x, np.ndarray):  # Written at a position, an array of one stays an array.
+        x = x.item()
     return x.scalar if isinstance(x, _Number) else x
 
 

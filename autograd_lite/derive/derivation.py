@@ -8,12 +8,13 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from autograd_lite import ops
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
 from autograd_lite.derive.layout import AT, INDENT, LONGEST_LINE, WIDEST, listed, step
@@ -27,7 +28,8 @@ from autograd_lite.derive.rounding import Rounding, compare_rounding
 from autograd_lite.derive.rounds import Printed
 from autograd_lite.derive.steps import Steps
 from autograd_lite.derive.writing import NAME, Form, write
-from autograd_lite.program.expression import Expression, Name, walk
+from autograd_lite.functional.nests import leaves_of
+from autograd_lite.program.expression import Expression, Given, Name, walk
 
 LONGEST_FORMULA = 10_000  # Parts, at about four characters each.
 
@@ -341,10 +343,14 @@ class Derivation(Steps):
         if self._unties or self._divides:
             run = type(self)(self.graph, self._wrt, self._writer, **self._how, exact=True)
         filename = f"<derivation {id(self):#x}>"
-        lines = run.code.splitlines(keepends=True)
-        linecache.cache[filename] = (len(run.code), None, lines, filename)
-        names: dict[str, Any] = {}
-        exec(compile(run.code, filename, "exec"), names)
+        code, picked = run.code, _picked(run.forward)
+        if picked:
+            body, end = run.unrolled_code.rsplit("\n    return ", 1)
+            counts = ", ".join(f"{mask!r}: {mask}" for mask in picked)
+            code = f"{body}\n    _check_counts({{{counts}}})\n    return {end}"
+        linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
+        names: dict[str, Any] = {"_check_counts": partial(_check_counts, picked)}
+        exec(compile(code, filename, "exec"), names)
         names |= namespace(run.lines)  # An operation of yours may need more than its source.
         given = ", ".join(self.arguments)
         passed = self._how["order"] or self.arguments
@@ -523,3 +529,22 @@ def _shape_and_place(line: Line) -> str:
     """Return the comment behind a line: the shape, and what a delta is the gradient at."""
     shape = str(line.expression.shape)
     return shape if line.at is None else f"{shape}{AT}{write(line.at, 'python')}"
+
+
+def _picked(lines: Sequence[Line]) -> dict[str, int]:
+    """Return how many entries every mask picks."""
+    parts = (e for line in lines for e in walk((line.expression,)) if e.operation is ops.getitem)
+    masks = (x for e in parts for x in leaves_of(e.parameters) if isinstance(x, Given))
+    return {write(x.expression, "python"): int(x.expression.value.sum())
+            for x in masks if x.dtype == bool}  # fmt: skip
+
+
+def _check_counts(picked: Mapping[str, int], masks: Mapping[str, NDArray[Any]]) -> None:
+    """Raise an error where masks pick more or fewer entries than when it was derived."""
+    for name, mask in masks.items():
+        if np.count_nonzero(mask) != picked[name]:
+            raise ValueError(
+                f"This derivation is for a mask {name} that picks {picked[name]} entries, got one "
+                f"that picks {np.count_nonzero(mask)}. Derive it anew for another number of "
+                f"entries: it may stand in the code."
+            )

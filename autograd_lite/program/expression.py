@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,12 @@ class Given(np.ndarray[Any, Any]):
         del order
         return self.of(self.expression)
 
+    def __deepcopy__(self, memo: Any) -> Given:
+        return self.of(deepcopy(self.expression, memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Given.of, (self.expression,)
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return _look(getattr(ufunc, method), inputs, kwargs)
 
@@ -148,6 +155,9 @@ class Ratio(float):
         made = super().__new__(cls, top / bottom)
         made.top, made.bottom = float(top), bottom
         return made
+
+    def __getnewargs__(self) -> tuple[float, int]:  # type: ignore[override]
+        return self.top, self.bottom
 
     @staticmethod
     def of(top: float, bottom: float) -> float:
@@ -239,6 +249,11 @@ class Expression(ArrayMethods):
             self.positions = tuple(x.expression for x in leaves if isinstance(x, Given))
         self.length: int = (operation is not None) + sum(x.length for x in self.parts)
         self.number = next(_numbers)
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        self.number = next(_numbers)  # The one that it had may be taken, in another process.
 
     @staticmethod
     def __record__(

@@ -120,6 +120,19 @@ class Positions(np.ndarray[Any, Any]):
 
     node: str
 
+    @classmethod
+    def of(cls, node: str, value: Any) -> Positions:
+        """Return an array that knows its node."""
+        made = np.array(value).view(cls)
+        made.node = node
+        return made
+
+    def __deepcopy__(self, memo: Any) -> Positions:
+        return self.of(self.node, self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Positions.of, (self.node, self.view(np.ndarray))
+
 
 class _Resolved:
     """Makes nodes of what has been noted down."""
@@ -215,7 +228,7 @@ class _Resolved:
             args, kwargs = primitive.nest
             positions = iter(zip(operands, values, strict=True))
             filled = [
-                _positions(*next(positions)) if x is Symbol else x
+                Positions.of(*next(positions)) if x is Symbol else x
                 for x in leaves_of((args, kwargs))
             ]
             args, parameters = rebuild((args, kwargs), filled)
@@ -239,7 +252,7 @@ class _Resolved:
         if not any(map(is_recorder, leaves)):
             return dict(parameters)
         filled = [
-            _positions(self._computed(x.variable), x.sample) if isinstance(x, Symbol) else x
+            Positions.of(self._computed(x.variable), x.sample) if isinstance(x, Symbol) else x
             for x in leaves
         ]
         found: dict[str, Any] = rebuild(dict(parameters), filled)
@@ -257,12 +270,6 @@ class _Resolved:
         else:
             self.nodes.append(replace(node, **fields))
         return str(fields["id"])
-
-
-def _positions(node: str, value: Any) -> Any:
-    array = np.array(value).view(Positions)
-    array.node = node
-    return array
 
 
 def _same(x: Any) -> Any:

@@ -100,7 +100,12 @@ CASES = [
     ("np.sum(dact, axis=0", "np.sum(dact, axis=1", "bias", "is summed over axis 1"),
     ("np.sum(raw * dact, axis=0", "np.sum(raw * dact, axis=1", "gain", "raw is summed over axis 1"),
     ("-0.5 * (var", "-1.5 * (var", "var", "the factor -1.5, the exponent less 1, stands in place"),
-    ("np.add.at(dC, WORDS, demb)", "np.add.at(dC, WORDS, demb[:, :1])", "C", "of emb along axis 1 is used for all"),
+    (
+        "np.add.at(dC, WORDS, demb)",
+        "np.add.at(dC, WORDS, demb[:, :1])",
+        "C",
+        "of emb along axis 1 is used for all",
+    ),
     ("dcat = dpre", "dcat = dact", "cat", "the gradient at act is used in place of that at"),
     ("dC, WORDS", "dC, np.stack([LABELS] * 3, 1)", "C", "where logs[np.arange(8), …] picks"),
 ]

@@ -209,6 +209,14 @@ def test_labels_and_masks_of_a_recorded_loss_have_their_names():
     assert derivation.function(**other)[0] == pytest.approx(loss)
 
 
+def test_a_mask_that_picks_more_entries_is_refused():
+    derivation = al.derive(lambda x: np.mean(x[x > 1] ** 2), np.array([0.0, 2.0, 3.0]))
+    _, gradients = derivation.function(np.array([4.0, 2.0, 1.0]))
+    assert gradients["x"].tolist() == [4.0, 2.0, 0.0]
+    with pytest.raises(ValueError, match=r"a mask .* picks 2 entries, got one that picks 3"):
+        derivation.function(np.array([4.0, 2.0, 3.0]))
+
+
 def test_number_by_number_comparisons_stay_comparisons():
     derivation = al.derive(lambda x: np.where(~(x < 1) & (x > 0), x**2, -x), 2.0, chain=True)
     assert derivation.function(x=2.0)[1]["x"] == 4.0
@@ -224,6 +232,20 @@ def test_number_by_number_nothing_is_chosen_by_its_value():
     for f in (np.max, np.median, lambda x: np.sum(np.sort(x) * W)):
         with pytest.raises(ValueError, match=r"cannot write .* out number by number"):
             al.derive(f, W, chain=True)
+
+
+def test_number_by_number_all_that_has_a_name_is_derived_once():
+    def table(x, y):
+        made = al.Tensor(np.zeros(3))
+        made[0] = x * y
+        made[1] += y
+        kept = made * 1.0
+        return np.sum(kept[:2] ** 2) + kept[2]
+
+    derivation = al.derive(table, 2.0, 3.0, wrt="all", chain=True)
+    assert derivation.function(x=-1.0, y=0.5)[1]["x"] == pytest.approx(-0.5)
+    assert derivation.function(x=-1.0, y=0.5)[1]["y"] == pytest.approx(2.0)
+    assert "made1" in str(derivation)
 
 
 def test_cross_entropy_by_labels_is_a_difference_with_one_hot_rows():

@@ -473,6 +473,12 @@ def test_what_shows_a_computation_can_be_copied_and_pickled(copied):
     derivation = al.derive(lambda x: np.sum(x * (x < 1)) * np.argmax(x), np.array([0.5, 2.0]))
     (gradient,) = copied(derivation).function(np.array([-0.5, 0.25]))[1].values()
     assert gradient.tolist() == [1.0, 1.0]
+    derivation = al.derive(lambda x: np.mean(x[x > 0.5] ** 2), np.array([0.5, 2.0, 3.0, 4.0]))
+    assert str(copied(derivation)) == str(derivation)
+    _, gradients = copied(derivation).function(np.array([1.0, 0.0, 2.0, 3.0]))
+    assert gradients["x"] == pytest.approx([2 / 3, 0.0, 4 / 3, 2.0])
+    derivation = al.derive(lambda x: np.sum(np.maximum(x, 0)[x > 0.5]), np.array([0.0, 2.0]))
+    assert copied(derivation).function(np.array([1.0, 0.0]))[0] == 1.0
     loss.backward()
 
 
