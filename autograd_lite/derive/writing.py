@@ -321,6 +321,10 @@ def _is_scalar(e: Expression) -> bool:
     return e.ndim == 0 or (e.is_number and uniform(e.value))
 
 
+def _is_all(e: Expression, number: float) -> bool:
+    return e.is_number and bool(np.all(e.value == number))
+
+
 def _special(
     e: Expression, given: list[Written], texts: dict[int, Written], form: Form
 ) -> Written | None:
@@ -330,8 +334,10 @@ def _special(
     formula says what holds everywhere else.
     """
     if e.operation is ops.where and e.operands[0].meant.operation is np.equal:
-        guarded, number = e.operands[0].meant.operands
-        if guarded is e.operands[2] and number.is_number and e.operands[1].is_number:
+        guarded, zero = e.operands[0].meant.operands
+        _, instead, divisor = e.operands
+        guards = any(x is guarded for x in (divisor, *divisor.operands))
+        if guards and _is_all(zero, 0) and _is_all(instead, np.inf):
             return given[2]
     if e.operation is ops.multiply:
         for one, other in ((0, 1), (1, 0)):
