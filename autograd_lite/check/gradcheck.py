@@ -319,19 +319,23 @@ def _compare_entries(check: Check, along: Along, i: int, weights: list[Array], g
             derivative[k], error[k] = steadiest(moved(arrays, k), steps)
         return derivative, error
 
+    def stepped(arrays: Sequence[Array]) -> Array:
+        # All are complex: one may be written into what another one gives.
+        return complex_step(weighted([a.astype(complex) for a in arrays]), arrays[i], entries)
+
     def again(
         arrays: Sequence[Array], entries: Sequence[tuple[int, ...]]
     ) -> tuple[Array, Array, float]:
         gradients, largest = pulled(check, arrays, weights)
         if along.oracle == "complex step":
-            numerical = complex_step(weighted(arrays), arrays[i], entries)
+            numerical = stepped(arrays)
         else:
             numerical = steady(arrays, entries)[0]
         return np.asarray(gradients[i]), numerical, largest
 
     f = weighted(check.arrays)
     if along.oracle == "complex step":
-        numerical = complex_step(f, x, entries)
+        numerical = stepped(check.arrays)
     else:
         numerical = central_differences(f, x, entries, step=check.eps)
     looked = np.zeros(x.shape, bool)

@@ -110,7 +110,7 @@ class Compiled:
         result = plan.quick(args, kwargs)
         if result is not MISSING:
             return result
-        with TRACING, self._lock:
+        with self._lock, TRACING:
             self._ready(plan)
             if not plan.calls:
                 plan.calls = 1
@@ -122,14 +122,19 @@ class Compiled:
 
     def _plan_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
         """Return the plan for these arguments, now; None if the function must run as it is."""
+        plan = None if self._eager_because else self._known(args, kwargs)
+        if plan is not None or self._enough or self._eager_because:
+            return plan
+        with self._lock, TRACING:  # Another thread may have made it meanwhile.
+            return self._known(args, kwargs) or self._fitting(args, kwargs)
+
+    def _known(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
+        """Return the plan for these arguments, now, if there is one."""
         for plan in (self._plan, *itertools.chain(*self._plans.copy().values())):
             if plan is not None and plan.fits(args, kwargs):
                 self._plan = plan
                 return plan
-        if self._enough:
-            return None
-        with TRACING:
-            return self._fitting(args, kwargs)
+        return None
 
     @property
     def source(self) -> str:

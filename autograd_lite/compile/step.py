@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from autograd_lite.functional.nests import leaves_of
 from autograd_lite.functional.tracing import Input
 from autograd_lite.optim.optimizer import Optimizer
 from autograd_lite.program.program import Program
-from autograd_lite.program.refusals import TraceError
+from autograd_lite.program.refusals import NOTES, TraceError
 from autograd_lite.program.surroundings import ANY, Guard, Surroundings
 from autograd_lite.program.symbol import Symbol
 from autograd_lite.program.trace import TRACING, Output, Place, Traced, trace
@@ -399,10 +400,12 @@ class Step(Compiled):
                 f"{self!r} moves the parameters, and gives no gradient towards its arguments. "
                 f"Write al.grad(loss), of the loss itself."
             )
-        self._optimiser.zero_grad()
-        loss = self._once(*args, **kwargs)
-        self._optimiser.zero_grad()
-        return np.array(loss.data)[()]
+        # Steps take turns. Within a trace there is none other, and this lock comes before its own.
+        with self._lock if NOTES.get() is None else nullcontext():
+            self._optimiser.zero_grad()
+            loss = self._once(*args, **kwargs)
+            self._optimiser.zero_grad()
+            return np.array(loss.data)[()]
 
 
 def _check_count(name: str, count: Any, least: int) -> None:

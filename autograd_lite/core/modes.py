@@ -175,7 +175,14 @@ class Switch(Block):
     def __new__(cls, function: Any = None) -> Any:
         """Make a block, or decorate a function with one."""
         block = super().__new__(cls)
-        return block if function is None else block(function)
+        if function is None:
+            return block
+        if isinstance(function, type) or not callable(function):
+            raise TypeError(
+                f"{cls.__name__} decorates a function, got {function!r}. Write `with "
+                f"al.{cls.__name__}():`, or decorate each method."
+            )
+        return block(function)
 
 
 class no_grad(Switch):  # noqa: N801  (lower case like the function it is used as)

@@ -321,6 +321,10 @@ def _is_scalar(e: Expression) -> bool:
     return e.ndim == 0 or (e.is_number and uniform(e.value))
 
 
+def _is_all(e: Expression, number: float) -> bool:
+    return e.is_number and bool(np.all(e.value == number))
+
+
 def _special(
     e: Expression, given: list[Written], texts: dict[int, Written], form: Form
 ) -> Written | None:
@@ -330,8 +334,10 @@ def _special(
     formula says what holds everywhere else.
     """
     if e.operation is ops.where and e.operands[0].meant.operation is np.equal:
-        guarded, number = e.operands[0].meant.operands
-        if guarded is e.operands[2] and number.is_number and e.operands[1].is_number:
+        guarded, zero = e.operands[0].meant.operands
+        _, instead, divisor = e.operands
+        guards = any(x is guarded for x in (divisor, *divisor.operands))
+        if guards and _is_all(zero, 0) and _is_all(instead, np.inf):
             return given[2]
     if e.operation is ops.multiply:
         for one, other in ((0, 1), (1, 0)):
@@ -422,8 +428,9 @@ def write_number(value: Any, form: Form = "python") -> Written:
         return Written(_complex(number, form))
     if not np.isfinite(number):
         sign = ("−" if form == "text" else "-") if number < 0 else ""
-        symbol = {"python": "np.inf", "latex": r"\infty", "text": "∞"}[form]
-        text = sign + symbol if np.isinf(number) else symbol.replace("inf", "nan")
+        infinity = {"python": "np.inf", "latex": r"\infty", "text": "∞"}[form]
+        none = {"python": "np.nan", "latex": r"\mathrm{nan}", "text": "nan"}[form]
+        text = sign + infinity if np.isinf(number) else none
         return Written(text, PRODUCT if sign else ATOM)
     text = repr(int(number)) if float(number).is_integer() and abs(number) < 2**53 else repr(number)
     constant = _constant(number, form) if len(text) > 8 else None
@@ -432,7 +439,8 @@ def write_number(value: Any, form: Form = "python") -> Written:
     if len(text) > 15 and _is_near(float(f"{number:.6g}"), number):  # 0.9 - 1 is -0.1.
         text = repr(float(f"{number:.6g}"))
     fraction = Fraction(number).limit_denominator(9999)
-    if len(text) > 8 and fraction.denominator > 1 and _is_near(float(fraction), number):
+    plain = fraction.denominator > 1 and abs(fraction.numerator) < 1e6
+    if len(text) > 8 and plain and _is_near(float(fraction), number):
         top, bottom = fraction.numerator, fraction.denominator
         text = f"{top} / {bottom}" if form == "python" else f"{top}/{bottom}"
         if form == "latex":

@@ -309,8 +309,8 @@ def require_function(f: Any, what: str, write: str = "{0}(f)(x)", argnums: Any =
             f"itself, not its value f(x)."
         )
     try:
-        [*map(operator.index, [argnums] if isinstance(argnums, int) else argnums)]
-    except TypeError:
+        [*map(operator.index, [argnums] if isinstance(argnums, int) else argnums[:])]
+    except (KeyError, TypeError):  # The former of a dict.
         raise TypeError(
             f"{what}: argnums must be a position or a sequence of them, got {argnums!r}. Write "
             f"{write.format(what)}."

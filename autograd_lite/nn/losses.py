@@ -151,11 +151,15 @@ class _Loss(Module):
             made: Any = cls.__init__
             cls._function = staticmethod(function)
             cls._settings = made.__code__.co_varnames[1 : made.__code__.co_argcount]
+            shared = RAISED_AND_SEEN.format(function=function.__name__)
             text = inspect.cleandoc(cls.__doc__ or "")
-            shared = "" if "\nParameters\n" in text else "\nParameters\n----------\n"
-            shared += "" if "reduction : " in text else cls._reduced
-            shared += RAISED_AND_SEEN.format(function=function.__name__)
-            cls.__doc__ = text.replace("\nExamples\n", f"{shared}\nExamples\n")
+            text = text.replace("\nExamples\n", f"{shared}\nExamples\n")
+            if "reduction : " not in text:
+                title = "" if "\nParameters\n" in text else "\nParameters\n----------\n"
+                *_, last = cls._settings[: cls._settings.index("reduction") + 2]
+                end = "\nRaises\n" if last == "reduction" else f"{last} : "
+                text = text.replace(end, f"{title}{cls._reduced}{end}", 1)
+            cls.__doc__ = text
 
     def __init__(self, reduction: Any = "mean") -> None:
         check_reduction(type(self).__name__, reduction, self._reductions)

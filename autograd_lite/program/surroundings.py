@@ -316,7 +316,7 @@ class Surroundings:
             self._look(x.__self__, path)
             self._look(x.__func__, path)
         elif isinstance(x, partial):
-            self._look(x.func, path)
+            self.guard(Attributes(x), "func", x.func, f"{path}.func")
             self._look(x.args, path)
             self._look(x.keywords, path)
         elif hasattr(kind, "__next__"):

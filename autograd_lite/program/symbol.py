@@ -324,8 +324,9 @@ def _text_of(nest: Any, count: Iterator[int], constants: list[Any]) -> str:
     if nest is Symbol:
         return f"x[{next(count)}]"
     if type(nest) is dict:
-        parts = [f"{key!r}: {_text_of(x, count, constants)}, " for key, x in nest.items()]
-        return f"{{{''.join(parts)}}}"
+        keys = [_text_of(key, count, constants) for key in nest]
+        values = [_text_of(x, count, constants) for x in nest.values()]
+        return f"{{{', '.join(map('{}: {}'.format, keys, values))}}}"
     if type(nest) in (tuple, list):
         text = "".join(f"{_text_of(x, count, constants)}, " for x in nest)
         return f"({text})" if type(nest) is tuple else f"[{text}]"

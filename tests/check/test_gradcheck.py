@@ -395,3 +395,12 @@ def test_a_result_without_numbers_is_named(result):
 def test_inputs_are_one_sequence():
     with pytest.raises(TypeError, match=r"Write gradcheck\(f, \[x, y\]\)"):
         al.gradcheck(lambda x, y: x * y, 1.0, 2.0)
+
+
+def test_one_input_is_written_into_what_another_one_gives():
+    def f(x, w):
+        t = 2 * x
+        t[0] = w * t[1]
+        return np.sum(t**3)
+
+    assert al.gradcheck(f, [VECTOR, 2.0])

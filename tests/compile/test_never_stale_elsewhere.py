@@ -394,10 +394,12 @@ def test_a_function_of_cython_among_what_is_closed_over():
     same(fast, lambda x: x * 2.0, X)
 
 
-@pytest.mark.parametrize("how", ["np.load", "its Path", "a Path", "os.path.getsize"])
+@pytest.mark.parametrize("how", ["np.load", "a partial", "its Path", "a Path", "os.path.getsize"])
 def test_what_files_hold_is_read_at_every_call(how, tmp_path):
     path = tmp_path / "numbers.npy"
+    read = functools.partial(np.load, path)
     f = {
+        "a partial": lambda x: np.sum(x) * read()[0],
         "np.load": lambda x: np.sum(x) * np.load(path)[0],
         "its Path": lambda x: np.sum(x) * path.read_bytes()[-1],
         "a Path": lambda x: np.sum(x) * Path(str(path)).read_bytes()[-1],

@@ -120,3 +120,24 @@ def test_weights_that_another_thread_sets(backend):
     at_once(lambda: seen.update(float(total(1.0)) for _ in range(200)), change)
     assert seen <= {6.0, 9.0}
     assert total(1.0) == w.numpy().sum()
+
+
+@pytest.mark.parametrize("shapes", [[1, 2, 3], [*range(1, 12)], [1] * 100])
+def test_steps_that_run_as_they_are_take_turns(shapes):
+    w, log = al.Tensor(np.zeros(2), requires_grad=True), []
+
+    def loss(x):
+        if shapes[1] == 1:
+            log.append(1)  # It is not compiled at all.
+        return -np.sum(np.mean(x, axis=0) * w)
+
+    step = al.compile(loss, al.optim.SGD([w], lr=1.0))
+
+    def work():
+        for n in shapes * 3:
+            step(np.ones((n, 2)))
+
+    at_once(work, work, work)
+    assert w.tolist() == [9.0 * len(shapes)] * 2
+    assert "asked for" not in step.why
+    assert len(shapes) > 3 or step.why.count("traced again") == 1

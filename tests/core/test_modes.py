@@ -117,6 +117,12 @@ def test_a_decorated_function_is_itself(decorate):
     assert list(inspect.signature(evaluate).parameters) == ["depth", "more"]
 
 
+@pytest.mark.parametrize("what", [3, type("Model", (), {})])
+def test_only_functions_are_decorated(what):
+    with pytest.raises(TypeError, match=r"no_grad decorates a function, got .* `with al\.no_grad"):
+        al.no_grad(what)
+
+
 def test_a_decorated_method_gets_its_object():
     class Model:
         @al.no_grad()

@@ -488,6 +488,13 @@ def test_a_mask_is_mathematics_though_a_guard_is_not():
     derivation = al.derive(masked, DRAWN[0], DRAWN[0] < 0, wrt="all")
     assert "where(m, −∞, s)" in derivation.text
     assert r"-\infty\ \mathrm{if}\ m\ \mathrm{else}\ s" in derivation.latex
+    assert "Σ where(v₁, 5, x)" in al.derive(lambda x: np.sum(np.where(x == 0, 5, x)), 2.0).text
+    lost = al.derive(lambda x: np.sum(np.where(x > 1, np.nan, x * 123456789.5)), 2.0)
+    assert "where(v₁, nan, 123456789.5 x)" in lost.text
+    assert r"\mathrm{nan}\ \mathrm{if}" in lost.latex
+    roots = al.derive(lambda x: np.sum(np.cbrt(x) + np.sqrt(x)), np.arange(3.0))
+    assert "where" in roots.code
+    assert "where" not in roots.text
 
 
 def test_a_gradient_that_is_a_number_takes_the_shape_that_is_needed():

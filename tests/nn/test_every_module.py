@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -43,6 +44,10 @@ def test_help_says_what_it_takes(name):
     }
     assert all(parameter in kind.__doc__ for parameter in parameters)
     assert name not in LOSSES or name == "MSELoss" or "See Also" in kind.__doc__
+    if name in LOSSES:
+        assert re.findall(r"^ *(\w+) : ", kind.__doc__.partition("Raises")[0], re.M) == [
+            *inspect.signature(kind).parameters
+        ]
 
 
 @pytest.mark.parametrize("name", [*LOSSES, *LAYERS])

@@ -77,11 +77,12 @@ def test_function_without_a_rule_is_refused_at_the_call(call, called):
         (lambda t: np.ones(2).dot(t), r"np\.dot\(a, t\) for a\.dot\(t\)"),
         (lambda t: t.register_hook(3), "register_hook needs a function .* got 3"),
         (lambda t: al.grad(np.sum, argnums="x"), "grad: argnums must be a position .* got 'x'"),
+        (lambda t: al.grad(np.sum, iter([0])), "grad: argnums must be .* got <list_iterator"),
         (lambda t: al.jacobian(np.sin, t[0]), r"argnums must be .*\. Write jacobian\(f\)\(x\)"),
         (lambda t: al.checkpoint(np.sin, t), r"but 2 were given\. Write checkpoint\(f\)\(x\)"),
         (lambda t: t.sum(0, out=np.ones(2)), r"np\.sum cannot write into out="),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_an_error_says_what_to_write_instead(refused, message):
     with pytest.raises((TypeError, al.GradientError), match=message):

@@ -11,7 +11,7 @@ from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program import cleaning
 from autograd_lite.program.program import Program, fingerprint
 from autograd_lite.program.refusals import TraceError
-from autograd_lite.program.symbol import Symbol
+from autograd_lite.program.symbol import Call, Symbol
 from autograd_lite.program.trace import Place, trace
 
 BY_VALUE = re.compile(
@@ -267,3 +267,15 @@ def test_statements_of_a_backward_pass_have_the_line_that_they_go_back_from():
     statements = trace(al.grad(f), np.ones(2)).program.statements
     first = f.__code__.co_firstlineno
     assert {s.source for s in statements} == {f"test_trace.py:{first + k}" for k in (1, 2)}
+
+
+def test_a_call_is_written_out_whatever_its_constants_and_keys_are():
+    class Key:
+        pass
+
+    keys = [Key(), np.float64(2), np.inf, "it's\n"]
+    for key in keys:
+        nest = (([Symbol, slice(None), ...], np.nan, np.dtype(float)), {"axis": {key: Symbol}})
+        call = Call(lambda *args, **kwargs: str((args, kwargs)), nest, None, ())
+        assert call(1, 2) == str((([1, slice(None), ...], np.nan, np.dtype(float)),
+                                  {"axis": {key: 2}}))  # fmt: skip

@@ -44,6 +44,8 @@ SEAM = 0.4
 POINTS = 201
 """Of a curve, where there is one parameter."""
 LEVELS = 12
+LARGEST = 1e307
+"""What is larger is drawn on a curve as what is not finite: a difference of two must be."""
 TICKS = 5
 """Into how many parts round numbers divide an axis, at most."""
 FACTOR = 50
@@ -319,10 +321,8 @@ def _curve(
     ((left, right),) = plane.ends
     xs = np.linspace(left, right, POINTS)
     ys = np.array([landscape.loss(plane.at(x)) for x in xs])
-    finite = ys[np.isfinite(ys)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    if high == low:
-        low, high = low - 0.5, high + 0.5
+    shown = np.abs(ys) < LARGEST
+    low, high = _bounds(ys[shown])
     lowest = low
     low = 0.0 if 0 < low < high / 20 else low
     called = landscape.graph.outputs[0].name or "loss"
@@ -333,7 +333,7 @@ def _curve(
     def placed(x: float, y: float) -> Point:
         return (
             LEFT + width * (x - left) / (right - left),
-            top + height - height * (y - low) / (high - low),
+            top + height - height * ((y - low) / (high - low)),
         )
 
     for y, text in _ticks(low, high):
@@ -342,7 +342,7 @@ def _curve(
         canvas.text(LEFT - 6, up + 4, text, ink=QUIET, place="end")
     for x, text in _ticks(left, right, plane.offsets[0]):
         canvas.text(placed(x, low)[0], top + height + 16, text, ink=QUIET, place="middle")
-    for a, b in _runs(np.isfinite(ys)):
+    for a, b in _runs(shown):
         points = [placed(x, y) for x, y in zip(xs[a:b], ys[a:b], strict=True)]
         canvas.line(points, LOOKS["result"].ink, 2)
     bottom = top + height + 16
@@ -365,12 +365,18 @@ def _started(title: str, said: Sequence[str], upwards: str) -> tuple[Canvas, flo
     return canvas, y + 18
 
 
+def _bounds(losses: NDArray[Any]) -> tuple[float, float]:
+    """Return the smallest and the largest loss, or what is around them, if they are one number."""
+    low, high = (float(losses.min()), float(losses.max())) if losses.size else (0.0, 1.0)
+    if high - low > np.finfo(np.float64).tiny:
+        return low, high
+    room = max(0.5, abs(low) / 1000)
+    return low - room, high + room
+
+
 def _levels(table: NDArray[Any]) -> list[float]:
     """Return the bounds of the levels: equal steps, or equal ratios where it spans decades."""
-    finite = table[np.isfinite(table)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    if high <= low:
-        low, high = low - 0.5, high + 0.5
+    low, high = _bounds(table[np.isfinite(table)])
     if low > 0 and high > FACTOR * low:
         return [float(x) for x in np.geomspace(low, high, LEVELS + 1)]
     return [float(x) for x in np.linspace(low, high, LEVELS + 1)]
@@ -439,7 +445,7 @@ def _ticks(low: float, high: float, offset: float = 0.0) -> list[tuple[float, st
     step = next(k * size for k in (1, 2, 5, 10) if k * size >= rough)
     decimals = max(0, -math.floor(math.log10(step)))
     whole = np.arange(math.ceil((low + offset) / step), math.floor((high + offset) / step) + 1)
-    numbers = np.round(whole * step, decimals)
+    numbers = np.unique([float(f"{x:.{decimals}f}") for x in whole * step])
     rows, factor = digits.written(numbers)
     texts = [text if text == "0" else text + factor for text in rows[0]]
     if len(set(texts)) < len(texts):  # They differ in later digits.

@@ -117,6 +117,21 @@ def test_one_parameter_is_a_curve_through_its_path():
     assert "1st direction" not in plot.svg()
 
 
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (lambda w: 0 * w + 1e20, "100000000000000000000"),
+        (lambda w: 1.7e308 * w - 0.8e308, "−5×10³⁰⁶"),
+        (lambda w: 1e-320 * w, "0.2"),
+        (lambda w: 3e-310 * w**2, "0"),
+    ],
+)
+def test_a_curve_of_any_size_has_its_ticks(loss, said):
+    svg = al.draw_surface(loss(al.Tensor(0.5, requires_grad=True, name="w"))).svg()
+    assert f">{said}<" in svg
+    assert "nan" not in svg
+
+
 def test_without_a_path_the_most_curved_directions_are_those_of_the_hessian():
     rng = np.random.default_rng(0)
     turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
