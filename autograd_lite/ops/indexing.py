@@ -47,12 +47,18 @@ def windows_at(index: Any, shape: tuple[int, ...]) -> str:
     return ""
 
 
+def _at(operation: Any, index: Any) -> Any:
+    """Return an operation, which takes less time, or what looks for symbols in an index, too."""
+    return operation if type(index) in (int, slice) else operation.compute
+
+
+def _picked(g: Any, index: Any) -> Any:
+    return g[index] if type(index) in (int, slice) else getitem.compute(g, index=index)
+
+
 def _put_back(g: Any, x: Any, index: Any) -> Any:
     """Cotangent of what was indexed: 0 wherever nothing was picked."""
-    add = (
-        scatter_add if type(index) in (int, slice) else scatter_add.compute
-    )  # That looks for more.
-    return add(g, index=index, shape=x.shape)
+    return _at(scatter_add, index)(g, index=index, shape=x.shape)
 
 
 def _one_index(e: Any) -> Any:
@@ -136,7 +142,7 @@ def _without_axes(e: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, index, shape: getitem.compute(g, index=index),
+    x=lambda g, y, x, index, shape: _picked(g, index),
     notation=call(
         "scatter_add",
         r"\mathrm{{scatter}}_{{{index}}}\left({x:loose}\right)",
@@ -166,12 +172,12 @@ def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
 
 def _blank(g: Any, index: Any) -> Any:
     """Cotangent of what was partly replaced: 0 wherever it was."""
-    return assign.compute(g, 0.0, index=index)
+    return _at(assign, index)(g, 0.0, index=index)
 
 
 def _written(g: Any, v: Any, index: Any) -> Any:
     """Cotangent of the entries that were put in; one that was overwritten at once gets none."""
-    picked = getitem.compute(g, index=index)
+    picked = _picked(g, index)
     if may_repeat(index):
         order = np.arange(picked.size).reshape(picked.shape)
         last = assign.compute(np.zeros_like(g, dtype=int), order, index=index)
