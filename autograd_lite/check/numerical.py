@@ -196,8 +196,8 @@ def taylor_orders(
     r"""Return how fast :math:`|f(x + hd) - f(x) - h\, g \cdot d|` falls with `h`, as a power.
 
     For each gradient `g`, it is 2 if that is right and 1 if it is wrong, whatever the size of the
-    step and the noise: no tolerance is involved. Infinite, if there is no remainder but rounding
-    (`f` is linear along `d`); nan, if too little of it is above the rounding to tell.
+    step and the noise: no tolerance is involved. It is infinite if nothing remains but rounding
+    (`f` is linear along `d`), and nan if too little of the remainder is above rounding to tell.
 
     Examples
     --------

@@ -400,7 +400,7 @@ class Step(Compiled):
                 f"{self!r} moves the parameters, and gives no gradient towards its arguments. "
                 f"Write al.grad(loss), of the loss itself."
             )
-        # Steps take turns. Within a trace there is none other, and this lock comes before its own.
+        # One thread at a time. A trace holds its own lock, which is always taken after this one.
         with self._lock if NOTES.get() is None else nullcontext():
             self._optimiser.zero_grad()
             loss = self._once(*args, **kwargs)

@@ -66,7 +66,7 @@ def _operator(function: Callable[..., Any], back: bool = False) -> Callable[...,
 
 
 class _Number:
-    """A scalar with arithmetic alone: a result that depends on how it compares is no formula."""
+    """A scalar that only does arithmetic: a comparison would choose the formula by the values."""
 
     def __init__(self, scalar: Any) -> None:
         self.scalar = scalar
@@ -86,7 +86,7 @@ class _Number:
     __mul__, __rmul__ = _operator(operator.mul), _operator(operator.mul, back=True)
     __truediv__, __rtruediv__ = _operator(operator.truediv), _operator(operator.truediv, back=True)
     __pow__ = _operator(operator.pow)
-    __eq__ = __hash__ = None  # type: ignore[assignment]
+    __eq__ = __hash__ = None  # type: ignore[assignment]  # Neither may be called.
 
 
 def _leaves(node: Node) -> NDArray[Any]:

@@ -45,7 +45,7 @@ class LoopCode(Loops):
         depth = len(loop.counts)
         nests = [self.nests[self.order[names[0]]] for names in loop.names]
         nest = min(nests, key=len, default=self.nests[loop.start]) or self.deepest
-        # An outer loop of few rounds is none, and repeats its lines; an inner one may be a sum.
+        # An outer loop of few rounds is written out: its lines repeat; an inner one may be a sum.
         lines = [self.order[names[0]] for x in self.loops for names in x.names]
         lines += [total.line for x in self.loops for total in x.sums]
         sources = [self.lines[i].source for i in lines]

@@ -156,7 +156,7 @@ class Ratio(float):
         made.top, made.bottom = float(top), bottom
         return made
 
-    def __getnewargs__(self) -> tuple[float, int]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[float, int]:  # type: ignore[override]  # A float has one.
         return self.top, self.bottom
 
     @staticmethod

@@ -16,6 +16,7 @@ import autograd_lite as al
 from autograd_lite.check import diagnosis
 from autograd_lite.check.diagnosis import names
 from autograd_lite.check.finding import FOLLOWS, SIZES_COINCIDE, UNEXPLAINED, VALUES_COINCIDE
+from autograd_lite.check.mistakes import replay
 
 SEEDS = range(2)
 
@@ -256,6 +257,17 @@ def test_of_many_rows_the_factor_is_told_by_its_digits():
     found = al.compare(np.mean(error**2), {w: by_hand})["w"].diagnosis
     assert "60000" in found.title
     assert "6e+04" not in str(found)
+
+
+def test_no_mistake_is_tried_that_makes_a_large_table_of_a_row_and_a_column(monkeypatch):
+    x = al.Tensor(np.ones((20, 1)), requires_grad=True, name="x")
+    graph = al.Graph((x * x).sum())
+    product = next(node for node in graph if len(node.operands) == 2)
+    rule = replay.Replay(graph).rule((product.id, 0), operands={1: np.ones(20)})
+    assert rule(np.ones((20, 1))).shape == (20, 20)
+    monkeypatch.setattr(replay, "MOST_BROADCAST", 100)
+    with pytest.raises(ValueError, match=r"broadcast to 400 entries.* 100 at most"):
+        rule(np.ones((20, 1)))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class Case:
     Attributes
     ----------
     replay : Replay
-        The backward pass; of a number alone, if there is no graph.
+        The backward pass; without a graph, that of a single number.
     lr : float or None
         The learning rate, if it is known.
     batch : int

@@ -142,7 +142,7 @@ class Replay:
             made = functools.partial(_to_the_largest, first=self.ties == "first")
 
         def rule(g: Any) -> Any:
-            _no_table(g, y, *operands)
+            _check_broadcast(g, y, *operands)
             return made(g, y, *operands, **node.parameters)
 
         return rule
@@ -165,7 +165,7 @@ class Replay:
         return self.graph[edge[0]].operands[edge[1]]
 
     def users(self, key: str) -> Sequence[Node]:
-        """Return the operations that use a node; none of what is not in the graph."""
+        """Return the operations that use a node; an empty sequence if it is not in the graph."""
         return self.graph.consumers(self.graph[key]) if key in self.values else ()
 
     def edges(self) -> list[Edge]:
@@ -306,7 +306,7 @@ class Replay:
 
     def sent(self, edge: Edge, g: Any, rule: Rule | None = None, stretched: bool = False) -> Any:
         """Return what is sent along an edge; what does not come from broadcasting, as it is."""
-        _no_table(g, self.values[edge[0]])
+        _check_broadcast(g, self.values[edge[0]])
         sent = np.asarray((rule or self.rule(edge))(g))
         if edge in self._silent:
             sent = np.zeros_like(sent)
@@ -337,19 +337,22 @@ class Replay:
         return min(uses, default=0) - 0.5
 
 
-MOST_OF_A_TABLE = 10_000_000
-"""How many entries a table may have that a row and a column become by mistake."""
+MOST_BROADCAST = 10_000_000
+"""How many entries arrays may broadcast to by mistake: a row and a column become a table."""
 
 
-def _no_table(*arrays: Any) -> None:
-    """Raise ValueError if arrays become a table together that is too large to compute."""
+def _check_broadcast(*arrays: Any) -> None:
+    """Raise ValueError if arrays broadcast to more entries than there is room for."""
     shapes = set(map(np.shape, arrays))
     try:
         size = math.prod(np.broadcast_shapes(*shapes)) if len(shapes) > 1 else 0
     except ValueError:  # They do not go together: as in a matrix product.
         return
-    if size > MOST_OF_A_TABLE and size > max(map(math.prod, shapes)):
-        raise ValueError("There is no room for so large a table.")
+    if size > MOST_BROADCAST and size > max(map(math.prod, shapes)):
+        raise ValueError(
+            f"Arrays of shapes {shapes} broadcast to {size:,} entries; a mistake is tried with "
+            f"{MOST_BROADCAST:,} at most."
+        )
 
 
 STILL = 1e-13

@@ -45,7 +45,7 @@ POINTS = 201
 """Of a curve, where there is one parameter."""
 LEVELS = 12
 LARGEST = 1e307
-"""What is larger is drawn on a curve as what is not finite: a difference of two must be."""
+"""Losses beyond this are left out of a curve, like infinite ones: differences must be finite."""
 TICKS = 5
 """Into how many parts round numbers divide an axis, at most."""
 FACTOR = 50
