@@ -38,18 +38,19 @@ def with_a_factor(
             continue
         if candidate.kind == "factor on a path" and factor < 0:
             continue  # Its sign would be flipped twice.
-        flipped = "its sign is flipped" if factor < 0 else ""
+        flipped = factor < 0
         why = None if abs(abs(factor) - 1) < 1e-6 else reason(case, abs(factor))
         if why is None and not (flipped and abs(factor + 1) < 1e-6):
             continue
         found = made(target, factor)
         if found is None or not same(found, target.hand):
             continue
-        more = " and ".join(filter(None, (flipped, why and f"a factor {shown(abs(factor))}")))
-        because = f" ({why[0]})" if why else ""
+        times = f"and a factor {shown(abs(factor))} ({why[0]})" if why else ""
+        more = f"its sign is flipped, {times}" if flipped and why else times
         found_both = Diagnosis(
             candidate.kind,
-            f"two mistakes: {candidate.title.split(';')[0]}, and {more}{because}",
+            f"{'three' if flipped and why else 'two'} mistakes: {candidate.title.split(';')[0]}, "
+            f"{more or 'and its sign is flipped'}",
             MISTAKES[candidate.kind].how,
             f"made on purpose in a right backward pass, it gives the numbers by hand, in "
             f"{entries(target.hand)}, but for that factor",

@@ -378,3 +378,46 @@ for t in reversed(range(4)):
     for t in range(4):
         h = np.tanh(X[t] @ w + h @ u)
     assert said in title_of(np.sum((h @ V - Y[0]) ** 2) / 2, u=made["du"])
+
+
+def test_a_length_by_which_one_multiplies_in_place_of_dividing_has_a_name():
+    def loss_of(w):
+        return 1 / 9 * np.sum((X[:9] @ w - Y[:9]) ** 2)
+
+    (w,) = parameters(w=W[:, :2])
+    title = title_of(loss_of(w), w=81 * al.grad(loss_of)(W[:, :2]))
+    assert title == "by hand = 81 × autodiff: multiplied by 9, where it is to be divided by it"
+
+
+def test_all_that_a_weight_of_a_regulariser_becomes_is_left_out():
+    def loss_of(w):
+        return np.mean((X @ w - Y) ** 2) + 0.03 * np.sum(w**2)
+
+    (w,) = parameters(w=W[:, :2])
+    short = al.grad(loss_of)(W[:, :2]) + (1 - 0.06) * W[:, :2]
+    title = title_of(loss_of(w), w=short)
+    assert title.endswith("has a factor 50/3: not multiplied by 0.06, twice 0.03")
+
+
+def test_a_target_that_is_0_makes_no_difference_with_a_prediction():
+    y = np.eye(7)[:1]  # What the first column says for all is a number: 1, and 0 for 1 - y.
+
+    def loss_of(w, v):
+        z = w @ X[:7].T
+        z = np.tanh(v @ z)
+        p = 1 / (1 + np.exp(-z))
+        return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+    w, v = W.T[:, :3], V[:, :1].T
+    z = np.tanh(v @ w @ X[:7].T)
+    title = title_of(loss_of(*parameters(w=w, v=v)), w=v.T @ (z * (1 - z * z)) @ X[:7])
+    assert "for all columns" not in title
+
+
+def test_three_mistakes_are_not_called_two():
+    w, v = parameters(w=W, v=V)
+    h = np.tanh(X @ W)
+    dw = -10 * X.T @ (2 * (h @ V - Y) / 10 @ V.T)
+    title = title_of(np.sum((np.tanh(X @ w) @ v - Y) ** 2) / 10, w=dw)
+    assert title.startswith("three mistakes: the derivative of the tanh at np.tanh(X @ w) is left")
+    assert title.endswith(" out, its sign is flipped, and a factor 10 (the factor 1/10 is missing)")

@@ -338,8 +338,10 @@ def _of_one_sample(text: str, cost: float, key: str, x: Array) -> Iterator[Form]
     """Yield the first or the last row, or column, for all of them."""
     for axis, noun in zip(range(x.ndim), ("rows", "columns"), strict=False):
         for k in (0, -1) if x.shape[axis] > 1 else ():
-            called = f"{text}[{':, ' * axis}{k}] for all {noun if x.ndim > 1 else 'entries'}"
-            yield called, cost + 0.4, key, np.broadcast_to(x.take([k], axis), x.shape)
+            one = x.take([k], axis)
+            if one.size > 1 or one.item() not in (0, 1):  # Without the target, or all but it.
+                called = f"{text}[{':, ' * axis}{k}] for all {noun if x.ndim > 1 else 'entries'}"
+                yield called, cost + 0.4, key, np.broadcast_to(one, x.shape)
 
 
 def prediction_minus_target(
@@ -380,7 +382,7 @@ def prediction_minus_target(
             (f"({p} - {y})", cost + more + 0.1, key, x - target)
             for p, cost, key, x in one
             for y, more, there, target in other
-            if there != key
+            if there != key and target.any()
         ),
         shape,
     )

@@ -248,7 +248,7 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
         known = {k: divides for k, divides in known.items()
                  if any(_concerns(replay, x, key) for x in _users(case, k))}  # fmt: skip
     plain = {k: divides for k, divides in known.items()
-             if not (float(k).is_integer() and k in sizes)}  # fmt: skip
+             if not any(within(n, k if divides else 1 / k) for n in sizes if n > 2)}  # fmt: skip
     for k, divides in plain.items():
         yield from _of_number(case, a, k, divides, key is not None)
     some = [(f"{k:g}", k) for k in sorted(plain)[:MOST_LENGTHS]]
@@ -286,6 +286,8 @@ def _of_number(
         yield f"multiplied by {k:g}, where it is to be divided by it", 0.15
     elif within(a, 1 / (k * k)):
         yield f"divided by {k:g}, where it is to be multiplied by it", 0.3
+    elif of_term and not divides and within(a, 1 / (2 * k)):
+        yield f"not multiplied by {shown(2 * k)}, twice {shown(k)}", 0.3
     slope = k in SLOPES and any(x.primitive in GATES for x in _users(case, k))  # Not an eps.
     for another in SLOPES if slope else ():
         if within(a, another / k) and not within(another, k) and not within(another, k * k):
@@ -351,6 +353,8 @@ def _of_lengths(case: Case, a: float, of_term: bool) -> Iterator[tuple[str, floa
             yield f"the factor 1/{n} is missing", 0.2
         elif within(a, 1 / n):
             yield f"divided by {n} once too often", 0.2
+        elif n in means and within(a, n * n):
+            yield f"multiplied by {n}, where it is to be divided by it", 0.3
         elif n in means and within(a, n / 2):
             yield f"the factor 2/{n} is missing", 0.4
         elif within(a, 2 / n) and 2 not in means:
