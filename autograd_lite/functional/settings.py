@@ -32,7 +32,7 @@ def check_range(name: str, within: str | None = "that is a number", /, **setting
     """Raise an error for a setting that is not a number, or not in the range `within`, if given."""
     for key, x in settings.items():
         try:
-            number = float("" if isinstance(x, str) else x)
+            number = float("" if isinstance(x, str | bool) else x)
         except (TypeError, ValueError):
             raise TypeError(f"{name} needs a number as its {key}, got {x!r}.") from None
         if within is not None and not _RANGES[within](number):

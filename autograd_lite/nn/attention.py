@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from autograd_lite.functional.operations import softmax
-from autograd_lite.functional.settings import check_counts
+from autograd_lite.functional.settings import check_counts, check_range
 from autograd_lite.nn.init import xavier_uniform_
-from autograd_lite.nn.layers import Linear, generator
+from autograd_lite.nn.layers import Dropout, Linear, generator
 from autograd_lite.nn.module import Module
 from autograd_lite.tensor import Tensor
 
@@ -36,8 +36,9 @@ def _to_add(name: str, mask: Any, shape: tuple[int, ...], dtype: Any, hides: boo
 
 
 def _attend(
-    name: str, query: Any, key: Any, value: Any, added: Any, scale: float | None = None
-) -> tuple[Tensor, Tensor]:
+    name: str, query: Any, key: Any, value: Any, added: Any, scale: float | None = None,
+    dropout: Dropout | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Return the weighted means, and the weights; an additive mask hides with -inf."""
     # A Python float: times a float32 array, np.float64 would give float64.
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
@@ -47,6 +48,7 @@ def _attend(
             raise ValueError(f"{name} needs a mask that leaves each query at least one key.")
         scores = scores + added
     weights = softmax(scores, axis=-1)
+    weights = weights if dropout is None else dropout(weights)
     return weights @ value, weights
 
 
@@ -143,12 +145,16 @@ class MultiheadAttention(Module):
         The width of queries, keys, values and results.
     num_heads : int
         How many heads share it.
+    dropout : float
+        The probability with which a weight, an entry of :math:`A`, is dropped in training, like by
+        `Dropout`.
     bias : bool
         Whether there are biases.
     batch_first : bool
         Whether inputs are (batch, steps, width), and not (steps, batch, width).
     rng : numpy.random.Generator, optional
-        Draws the initial weights. By default, a new generator with a random seed.
+        Draws the initial weights, and what is dropped. By default, a new generator with a random
+        seed.
     dtype : dtype
         The floating-point type of the parameters.
 
@@ -165,8 +171,8 @@ class MultiheadAttention(Module):
     TypeError
         If a number is not an integer, or `rng` is not a generator.
     ValueError
-        If the heads do not divide the width; on a call, if a shape does not fit, or a mask hides
-        all keys from a query.
+        If the heads do not divide the width, or `dropout` is not from 0 to 1; on a call, if a
+        shape does not fit, or a mask hides all keys from a query.
 
     References
     ----------
@@ -192,13 +198,15 @@ class MultiheadAttention(Module):
         self,
         embed_dim: int,
         num_heads: int,
+        dropout: float = 0.0,
         bias: bool = True,
-        batch_first: bool = False,
         *,
+        batch_first: bool = False,
         rng: np.random.Generator | None = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
         check_counts("MultiheadAttention", embed_dim=embed_dim, num_heads=num_heads)
+        check_range("MultiheadAttention", "from 0 to 1", dropout=dropout)
         if embed_dim % num_heads:
             raise ValueError(
                 f"MultiheadAttention needs heads that divide its width, got embed_dim={embed_dim} "
@@ -207,6 +215,7 @@ class MultiheadAttention(Module):
         self.embed_dim, self.num_heads = int(embed_dim), int(num_heads)
         self.batch_first = batch_first
         rng = generator("MultiheadAttention", rng)
+        self.dropout = Dropout(dropout, rng=rng) if dropout else None
         start = xavier_uniform_((embed_dim, 3 * embed_dim), rng)
         self.in_proj_weight = Tensor(start, requires_grad=True, dtype=dtype)
         self.in_proj_bias = None
@@ -274,7 +283,7 @@ class MultiheadAttention(Module):
         q, k, v = (self._heads(x, single, turned) for x in projected)
         shape = (*q.shape[:3], k.shape[2])
         added = self._mask(shape, q.dtype, attn_mask, key_padding_mask, is_causal)
-        y, weights = _attend(name, q, k, v, added)
+        y, weights = _attend(name, q, k, v, added, dropout=self.dropout)
         order = (0, 2, 1, 3) if turned else (2, 0, 1, 3)
         y = y.transpose(*order).reshape(given[0].shape)
         y = self.out_proj(y.reshape(-1, self.embed_dim)).reshape(given[0].shape)

@@ -240,6 +240,18 @@ def test_masks_of_every_kind_hide_the_same():
     np.testing.assert_array_equal(of(q, q, q, attn_mask=~hidden).numpy(), causal)
 
 
+def test_attention_drops_weights_in_training_alone():
+    """As in PyTorch, the third argument is `dropout`; what stays is scaled up."""
+    layer = nn.MultiheadAttention(4, 2, 0.5, rng=np.random.default_rng(0))
+    x = al.Tensor(RNG.normal(size=(7, 2, 4)))
+    kept = layer(x, x, x, average_attn_weights=False)[1].numpy()
+    layer.eval()
+    all_of_them = layer(x, x, x, average_attn_weights=False)[1].numpy()
+    np.testing.assert_allclose(kept[kept != 0], 2 * all_of_them[kept != 0])
+    assert 0.3 < np.mean(kept == 0) < 0.7
+    np.testing.assert_allclose(all_of_them.sum(axis=-1), 1)
+
+
 def test_attention_says_no_more_than_it_is_asked_for():
     layer = nn.MultiheadAttention(4, 2, rng=RNG)
     x = al.Tensor(RNG.normal(size=(3, 2, 4)))
@@ -279,6 +291,8 @@ def test_a_recurrence_takes_an_empty_batch(kind, batch_first):
         (lambda: nn.GRU(2, 2)(np.ones((3, 1, 2)), np.ones((1, 2, 2))), ValueError, "first state"),
         (lambda: nn.LSTM(2, 2)(np.ones((3, 1, 2)), np.ones(3)), ValueError, r"layer\(x, \(h, c\)"),
         (lambda: nn.MultiheadAttention(5, 2), ValueError, "heads that divide its width"),
+        (lambda: nn.MultiheadAttention(4, 2, 1.5), ValueError, "a dropout from 0 to 1, got 1.5"),
+        (lambda: nn.MultiheadAttention(4, 2, True), TypeError, "a number as its dropout, got True"),
         (lambda: nn.MultiheadAttention(4, 2)(*[np.ones((2, 5))] * 3), ValueError, "a query, a key"),
         (
             lambda: nn.MultiheadAttention(4, 2)(
