@@ -78,7 +78,7 @@ def _statement(s: Statement, known: dict[Variable, Any], sheet: Sheet) -> None:
     try:
         known[s.result] = _written_out(s, operands, sheet)
     except Exception as error:  # noqa: BLE001  (it is raised again, as what it says)
-        failed, inner = error, expanded(s)
+        failed, inner = _behind(error), expanded(s)
         if inner is not None:
             given = zip(s.operands, operands, strict=True)
             variable = (x for of, x in given if isinstance(of, Variable))
@@ -92,6 +92,13 @@ def _statement(s: Statement, known: dict[Variable, Any], sheet: Sheet) -> None:
         reason = getattr(failed, "reason", "it is more than arithmetic on numbers")
         source = "" if getattr(failed, "source", None) == "" else s.source
         raise LoweringError(f"{s.name} ({s.result.type}): {reason}", reason, source) from failed
+
+
+def _behind(error: BaseException) -> BaseException:
+    """Return what failed: NumPy's loops over objects go on after an error, into a SystemError."""
+    while isinstance(error, SystemError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _numbers(x: Any, known: dict[Variable, Any], sheet: Sheet) -> Any:
