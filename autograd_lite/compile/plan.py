@@ -113,6 +113,7 @@ class Plan:
         self.source, self.native, self.calls = "", False, 0
         self.machine: Machine | None = None
         self._loops: dict[bool, Callable[..., Any]] = {}
+        self.without_loop: set[bool] = set()
 
     def _read(self, i: int) -> str:
         place = self.traced.places[i]

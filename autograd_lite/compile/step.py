@@ -150,12 +150,13 @@ class Step(Compiled):
 
     def _loop(self, plan: Any, stacked: bool) -> Any:
         """Return a loop in machine code, if there is one."""
-        if self._backend == "numpy" or not available():
+        if self._backend == "numpy" or not available() or stacked in plan.without_loop:
             return None
         try:
             with TRACING:
                 return plan.loop(stacked=stacked)
         except (LoweringError, LookupError) as error:
+            plan.without_loop.add(stacked)  # To find that out once more takes as long.
             self._note(f"a loop of calls, since machine code does not do {error}")
             return None
 

@@ -7,6 +7,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import nn, optim
+from autograd_lite.compile import plan
 from autograd_lite.program.symbol import Symbol
 
 numba = pytest.importorskip("numba", reason="numba is not installed: pip install '.[compile]'")
@@ -537,3 +538,17 @@ def test_an_error_of_one_call_is_no_reason_for_another():
     step.bind(np.ones((2, 3)))()
     assert "not compiled" not in step.why
     assert step.source
+
+
+def test_a_loop_that_machine_code_does_not_do_is_looked_for_once(monkeypatch):
+    looked_for = []
+    written = plan.loop_source
+    monkeypatch.setattr(
+        plan, "loop_source", lambda *x, **more: (looked_for.append(x), written(*x, **more))[1]
+    )
+    w = al.Tensor(np.eye(3), requires_grad=True)
+    step = al.compile(lambda: np.sum(np.linalg.inv(w)), optim.SGD([w], lr=0.1))
+    for _ in range(3):
+        step.run(2)
+    assert len(looked_for) == 1
+    assert "a loop of calls, since machine code does not do inv" in step.why
