@@ -16,7 +16,7 @@ from autograd_lite.compile.machine import available
 from autograd_lite.compile.plan import Plan, StaleError, filled
 from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.compile.signature import Signature
-from autograd_lite.functional.nests import leaves_of
+from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.program.program import fingerprint
 from autograd_lite.program.refusals import NOTES, TraceError
 from autograd_lite.program.surroundings import MISSING, Attributes, Guard, Surroundings
@@ -84,8 +84,10 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""
-        if self._eager_because or NOTES.get() is not None:  # Another trace looks on.
+        if NOTES.get() is not None:  # Another trace looks on.
             return self._eagerly(args, kwargs)
+        if self._eager_because:
+            return self._as_it_is(args, kwargs)
         try:
             if self._plan is not None:
                 result = self._plan.quick(args, kwargs)
@@ -97,13 +99,13 @@ class Compiled:
                 raise
             self._plan = None
             self._give_up(str(error))
-        return self._eagerly(args, kwargs)
+        return self._as_it_is(args, kwargs)
 
     def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._error = None
         plan = self._plan_for(args, kwargs)
         if plan is None:
-            result = self._eagerly(args, kwargs)
+            result = self._as_it_is(args, kwargs)
             if self._error is not None:  # The error was not the function's own.
                 self._give_up(_said(self._error))
             return result
@@ -250,7 +252,8 @@ class Compiled:
         if first.recorded:
             raise _RecordedError(
                 "its result requires a gradient, by a Tensor that is not an argument; compile "
-                "al.value_and_grad of a function of that Tensor"
+                "al.value_and_grad of a function of that Tensor, or, for its value alone, "
+                "al.no_grad()(f)"
             )
         as_called(first, around, lambda: self._eagerly(args, kwargs))
         return first
@@ -366,6 +369,16 @@ class Compiled:
 
     def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self._f(*args, **kwargs)
+
+    def _as_it_is(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the function itself; what needs no gradient is an array, as if it were compiled."""
+        result = self._eagerly(args, kwargs)
+        leaves = leaves_of(result)
+        bare = [isinstance(x, Tensor) and not x.requires_grad for x in leaves]
+        if not any(bare):
+            return result
+        pairs = zip(leaves, bare, strict=True)
+        return rebuild(result, [x.numpy()[()].copy() if is_bare else x for x, is_bare in pairs])
 
     def _beside_eager(self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call both, and compare all that comes out."""

@@ -443,7 +443,9 @@ class Plan:
         if stacked not in self._loops:
             program, data = self.traced.program, len(self.signature.reads)
             if not self.is_steady(stacked=stacked):
-                raise LookupError("a value that changes from step to step decides what is computed")
+                raise LookupError(
+                    "values that change from step to step and decide what is computed"
+                )
             if self.traced.drawn:
                 raise LookupError("random numbers, which are drawn before each step")
             source, within = loop_source(program, self.back, data=data, stacked=stacked)

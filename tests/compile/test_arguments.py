@@ -420,3 +420,26 @@ def test_a_list_whose_largest_number_is_asked_for_says_what_to_write():
         al.compile(lambda x, y: np.max([x, y]), backend="numpy")(1.0, 2.0)
     largest = al.compile(lambda x, y: np.max(al.array([x, y])), backend="numpy")
     assert largest(1.0, 2.0) == 2.0
+
+
+def test_what_is_not_compiled_gives_arrays_as_well():
+    net = al.nn.Linear(3, 2)
+
+    def predict(x):
+        calls.append(x.shape)
+        return {"y": net(x), "n": len(calls)}
+
+    calls = []
+    loud, x = al.compile(al.no_grad()(predict)), np.ones((4, 3))
+    for k in range(3):
+        found = loud(x)
+        assert "not compiled" in loud.why
+        assert type(found["y"]) is np.ndarray
+        assert found["y"].flags.writeable
+        np.testing.assert_array_equal(found["y"], net(x).numpy())
+        assert found["n"] == k + 1
+    step = al.compile(lambda: (calls.append(0), np.sum(net.weight))[1], al.optim.SGD([net.weight]))
+    assert isinstance(step(), np.float64)
+    assert "not compiled" in step.why
+    kept = al.compile(predict)(x)["y"]
+    assert kept.requires_grad  # As an array it would lose its gradient.
