@@ -41,6 +41,15 @@ def arguments(code: types.CodeType, *operations: str) -> list[str]:
     return [x.argval for x in _instructions(code) if x.opname in operations]
 
 
+def attributes_alone(code: types.CodeType) -> set[str]:
+    """Return the names that code reads of objects, and that are no variables or texts of it."""
+    of_objects, others = set[str](), set[str]()
+    for x in _instructions(code):
+        if type(x.argval) is str and not x.opname.endswith(("_FAST", "_DEREF")):
+            (of_objects if "_ATTR" in x.opname or "_METHOD" in x.opname else others).add(x.argval)
+    return of_objects - others
+
+
 def paths_of(code: types.CodeType) -> set[tuple[str, ...]]:
     """Return what is read as variables and attributes of them: ``np.linalg.norm``, in parts.
 

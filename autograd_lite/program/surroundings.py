@@ -31,6 +31,7 @@ import numpy as np
 from autograd_lite.functional.nests import parts_of
 from autograd_lite.program.code import (
     arguments,
+    attributes_alone,
     compared_with,
     is_users,
     is_users_class,
@@ -522,10 +523,12 @@ class Surroundings:
                 self.guard(sys.modules, full, value, f"{path}: {full}")
         for name in sorted(names):
             self._look_at("type" if name == "__class__" else name)
+        # A module of the user's that is met by any other way than sys.modules is looked into.
+        of_objects = set[str]() if "modules" in names else attributes_alone(code)
         for name in sorted(names):
             if name in READING and (name in called or not hasattr(builtins, name)):
                 self._warn(f"{path} uses {name}, which may read anything")
-            elif name in known:
+            elif name in known and name not in of_objects:
                 self.guard(known, name, known[name], name)
             elif name in called:
                 self.guard(known, name, MISSING, name)

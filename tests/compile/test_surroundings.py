@@ -24,7 +24,7 @@ import pytest
 import autograd_lite as al
 
 X = np.array([1.0, 2.0, 3.0])
-NAME, TEXT, TO = "SCALE", "{0.scale}", {"a": 2.0}
+NAME, TEXT, TO, OWN = "SCALE", "{0.scale}", {"a": 2.0}, 2.0
 CASES = {}
 
 
@@ -130,6 +130,30 @@ def an_import_from_a_package_inside():
 def a_module_of_a_package():
     package = sys.modules["stale_pack"]
     return lambda x: x * package.inner.SCALE, sets(package.inner, "SCALE")
+
+
+@case
+def its_own_module_in_an_attribute():
+    holder = Holder()
+    holder.module = sys.modules[__name__]
+    return lambda x: x * holder.module.OWN, puts(globals(), "OWN")
+
+
+@case
+def its_own_module_by_its_name():
+    return lambda x: x * sys.modules[__name__].OWN, puts(globals(), "OWN")
+
+
+@case
+def its_own_module_under_another_name():
+    mods = sys.modules
+    return lambda x: x * mods[__name__].OWN, puts(globals(), "OWN")
+
+
+@case
+def its_own_module_in_a_cell():
+    module = sys.modules[__name__]
+    return lambda x: x * module.OWN, puts(globals(), "OWN")
 
 
 @case
@@ -512,6 +536,16 @@ SEEN = [name for name in SEEN if name not in ("a_module_by_its_name", "a_module_
 def test_what_can_be_compared_is_compiled(name):
     f, _ = CASES[name]()
     np.testing.assert_allclose(al.compile(f, backend="numpy")(X), f(X))
+
+
+def test_a_variable_that_is_called_like_an_attribute_may_change(monkeypatch):
+    holder = Holder()
+    holder.OWN = 3.0
+    fast = al.compile(lambda x: np.sum(x * holder.OWN), backend="numpy")
+    for k in range(3):
+        monkeypatch.setitem(globals(), "OWN", [k])
+        assert fast(X) == 18
+    assert fast.why == "NumPy, as asked for"
 
 
 def test_what_an_object_has_that_a_step_does_not_use_may_be_anything():
