@@ -40,6 +40,10 @@ class _RecordedError(StaleError):
     """A result requires a gradient."""
 
 
+class FirstStepError(TraceError):
+    """A step makes what its optimiser keeps, and differs from all later ones."""
+
+
 class Compiled:
     """A function of arrays that runs as a program; `autograd_lite.compile` makes it.
 
@@ -169,12 +173,6 @@ class Compiled:
             else:
                 self._give_up(reason)
             return None
-        if self._needs_a_first_step(args, kwargs):
-            self._not_yet = (
-                "The first step ran as it is, since it makes what the optimiser keeps; the next "
-                "one is compiled."
-            )
-            return None
         towards = any(isinstance(x, Tensor) and x.requires_grad for x in signature.others)
         if towards and self._recorded and self._backend == "auto":
             return None
@@ -195,6 +193,12 @@ class Compiled:
                 traced = self._traced_twice(around, args, kwargs)
         except (StaleError, TraceError) as error:
             around.restore()
+            if isinstance(error, FirstStepError):
+                self._not_yet = (
+                    "The first step ran as it is, since it makes what the optimiser keeps; the "
+                    "next one is compiled."
+                )
+                return None
             if towards and isinstance(error, _RecordedError):  # It is this call, not the function.
                 self._recorded = True
                 if self._backend == "auto":
@@ -230,8 +234,8 @@ class Compiled:
         """Return a trace that another one has confirmed; numbers that move are inputs, if so."""
         try:
             return self._confirmed(around, args, kwargs, **how)
-        except Exception:  # Raised again, unless moving numbers as inputs may be its cause.
-            if not self._moved:
+        except Exception as error:  # Raised again, unless numbers as inputs may be its cause.
+            if not self._moved or isinstance(error, FirstStepError):
                 raise
             around.restore()
             self._moved, self._may_move = {}, False
@@ -310,10 +314,6 @@ class Compiled:
         return plan.around.changed() or "a value that the trace asked for"
 
     # ------------------------------------------------------------ what a step does otherwise
-
-    def _needs_a_first_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:  # noqa: ARG002  (Step uses them)
-        """Return whether it must run as it is before it can be traced."""
-        return False
 
     def _learn(self) -> None:
         """Make inputs of numbers that made the last program unfit, such as a weight in the loss."""

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, types
 from numba.core import cgutils
-from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from autograd_lite.compile.machine import DATA, DIMENSIONS, WORD
@@ -29,7 +28,7 @@ MADE = {"f": ("PyFloat_FromDouble", types.float64), "b": ("PyBool_FromLong", typ
         "i": ("PyLong_FromLongLong", types.int64)}  # fmt: skip
 
 
-class _Emitter:
+class Emitter:
     """Emits what C would do, where words stand for addresses."""
 
     def __init__(self, context: Any, builder: Any) -> None:
@@ -37,13 +36,16 @@ class _Emitter:
         self.word = context.get_value_type(_I)
 
     def at(self, address: Any, offset: int, kind: Any = None) -> Any:
+        """Return an address with a type."""
         place = self.builder.add(address, self.word(offset))
         return self.builder.inttoptr(place, (kind or self.word).as_pointer())
 
     def load(self, address: Any, offset: int = 0) -> Any:
+        """Read a word."""
         return self.builder.load(self.at(address, offset))
 
     def call(self, name: str, result: Any, *arguments: Any) -> Any:
+        """Call a function of C."""
         kind = cgutils.ir.FunctionType(
             self.context.get_value_type(result), [x.type for x in arguments]
         )
@@ -57,11 +59,19 @@ def argument(at: str, i: int, dtype: str, axes: int) -> Any:
     kind = scalar if axes < 0 else types.Array(scalar, axes, "C")
 
     def emit(context: Any, builder: Any, known: Any) -> Any:
-        e = _Emitter(context, builder)
+        e = Emitter(context, builder)
         x = e.load(known[at], WORD * i)
         if axes < 0:
             name, read = READ[np.dtype(dtype).kind]
-            return context.cast(builder, e.call(name, read, x), read, kind)
+            number = e.call(name, read, x)
+            if read is types.int64:  # One of them may be none that C has.
+                with cgutils.if_unlikely(
+                    builder, builder.icmp_signed("==", number, number.type(-1))
+                ):
+                    raised = e.call("PyErr_Occurred", _I)
+                    with cgutils.if_unlikely(builder, cgutils.is_not_null(builder, raised)):
+                        context.call_conv.return_value(builder, e.word(0))
+            return context.cast(builder, number, read, kind)
         of = context.get_data_type(scalar)
         sizes = e.load(x, DIMENSIONS)
         shape = [e.load(sizes, WORD * axis) for axis in range(axes)]
@@ -82,14 +92,14 @@ def argument(at: str, i: int, dtype: str, axes: int) -> Any:
 
 def let_go() -> Any:
     """Let other threads run Python."""
-    return _I, lambda c, b, _: _Emitter(c, b).call("PyEval_SaveThread", _I)
+    return _I, lambda c, b, _: Emitter(c, b).call("PyEval_SaveThread", _I)
 
 
 def take_back(state: str) -> Any:
     """Wait for one's turn to run Python."""
 
     def emit(context: Any, builder: Any, known: Any) -> Any:
-        _Emitter(context, builder).call("PyEval_RestoreThread", types.void, known[state])
+        Emitter(context, builder).call("PyEval_RestoreThread", types.void, known[state])
         return known[state]
 
     return _I, emit
@@ -105,7 +115,7 @@ def handed(me: str, args: str, count: str, kinds: str, *numbers: Any) -> Any:
     results = [kind.split() for kind in kinds.split(";") if kind]
 
     def emit(context: Any, builder: Any, known: Any) -> Any:
-        e = _Emitter(context, builder)
+        e = Emitter(context, builder)
         table = e.call("PyByteArray_AsString", _I, known[me])
 
         def made(i: int) -> Any:
@@ -144,18 +154,3 @@ def handed(me: str, args: str, count: str, kinds: str, *numbers: Any) -> Any:
         return result
 
     return _I, emit
-
-
-def checked(indices: tuple[int, ...]) -> Any:
-    """Return a function for machine code that tests whether integer arguments fit in 64 bits."""
-
-    def emit(context: Any, builder: Any, _: Any, values: Any) -> Any:
-        e = _Emitter(context, builder)
-        for i in indices:
-            e.call("PyLong_AsLongLong", types.int64, e.load(values[0], WORD * i))
-        return e.call("PyErr_Occurred", _I)
-
-    def check(context: Any, arguments: Any) -> Any:  # noqa: ARG001  (numba asks for the names)
-        return _I(arguments), emit
-
-    return intrinsic(check)

@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.compile.machine import ARGUMENTS, Code, Table, arrays_lie_so, built_in, code
 from autograd_lite.compile.scalars import assigned, entry, unrolled
 from autograd_lite.compile.sheet import LoweringError, Number, Sheet, check_dtype, objects
-from autograd_lite.compile.straight import packed
+from autograd_lite.compile.straight import straight
 from autograd_lite.program.program import Program, Variable
 
 MOST = 4000
@@ -51,7 +51,7 @@ def loop_source(
     for position, variable in enumerate(program.inputs):
         given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
         turns = stacked and position < data
-        step = f"k % len({variable.name})"
+        step = f"k % {variable.name}.shape[0]"
         if turns and variable in sheet.arrays:
             sheet.arrays[variable] = (variable.name, f"{step}, ")
         for index in np.ndindex(variable.shape):
@@ -175,26 +175,20 @@ def machine_code(
     """
     if not arrays_lie_so():
         raise LoweringError("arrays of this Python and this NumPy")
-    heads = {
-        "math.": "import math\n",
-        "np.": "import numpy as np\n",
-        "pick(": "from autograd_lite.compile.choice import pick\n",
-    }
-    head = "".join(text for name, text in heads.items() if name in source)
     made = [(dtype.str, weak) for dtype, weak in results]
-    text = f"{head}# {_version():x}\n{packed(_entry(source, kinds, made, direct=direct))}"
-    return Machine(code(text, functools.partial(_made, text)), made)
+    text = _lines(source, kinds, made, direct=direct)
+    return Machine(code(f"# {_version():x}\n{text}", functools.partial(_made, text)), made)
 
 
 @functools.cache
 def _version() -> int:
     """Return a number that is another one when what is emitted for such a source has changed."""
-    files = ("straight.py", "choice.py", "handing.py")
+    files = ("straight.py", "handing.py")
     return zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in files))
 
 
-def _entry(source: str, kinds: Any, results: Any, *, direct: bool) -> str:
-    """Return a function as one that Python calls, with what is done before and after."""
+def _lines(source: str, kinds: Any, results: Any, *, direct: bool) -> str:
+    """Return the body of a function that Python calls, with what is done before and after."""
     (function,) = ast.parse(source).body
     assert isinstance(function, ast.FunctionDef)
     names = [x.arg for x in function.args.args]
@@ -217,27 +211,21 @@ def _entry(source: str, kinds: Any, results: Any, *, direct: bool) -> str:
         *map(ast.unparse, parts),
     ]
     after += [f"_result = handed(_me, _args, _count, {', '.join(handed)})"]
-    integers = tuple(i for i, (x, axes) in enumerate(kinds) if x.kind == "i" and axes < 0)
-    lines = [*before, *map(ast.unparse, body), *after]
-    head = ""
-    if integers:  # One of them may be none that C has.
-        head = (
-            f"from autograd_lite.compile.handing import checked\n\n_checked = checked({integers})\n"
-        )
-        lines = ["if _checked(_args) != 0:", "    return 0", *lines]
-    text = "\n".join(lines).replace("\n", "\n    ")
-    return f"{head}def entry(_me, _args, _count):\n    {text}\n    return _result\n"
+    return "\n".join([*before, *map(ast.unparse, body), *after])
 
 
-def _made(source: str) -> tuple[bytes, Any, list[str]]:
-    """Return what numba makes of a function of words: an object file, LLVM's module, its name."""
+def _made(lines: str) -> tuple[bytes, Any, list[str]]:
+    """Return what numba makes of lines: an object file, LLVM's module, the function's name."""
     from numba import cfunc
     from numba.core.errors import NumbaError
 
-    names: dict[str, Any] = {"__name__": __name__}
+    block = straight(lines)
+
+    def entry(me: Any, args: Any, count: Any) -> Any:
+        return block(me, args, count)
+
     try:
-        exec(compile(source, "<machine code>", "exec"), names)
-        made = cfunc("intp(intp, intp, intp)", error_model="numpy")(names["entry"])
+        made = cfunc("intp(intp, intp, intp)", error_model="numpy")(entry)
     except (NumbaError, TypeError) as error:  # The latter, of two functions that it calls alike.
         raise LoweringError(f"this program: {_reason(error)}") from None
     library = made._library

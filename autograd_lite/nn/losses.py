@@ -131,7 +131,7 @@ class _Loss(Module):
     Each is a function of `nn.functional`; its settings are the parameters of ``__init__``.
     """
 
-    _reductions: tuple[str, ...] = functional.REDUCED
+    reduction: str
     _reduced = OF_ENTRIES
     _function: Callable[..., Tensor]
     _settings: tuple[str, ...]
@@ -152,7 +152,7 @@ class _Loss(Module):
             cls.__doc__ = text
 
     def __init__(self, reduction: Reduced = "mean") -> None:
-        check_reduction(type(self).__name__, reduction, self._reductions)
+        check_reduction(type(self).__name__, reduction)
         self.reduction = reduction
 
     def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
@@ -431,11 +431,9 @@ class KLDivLoss(_Loss, function=functional.kl_div):
     [[-0.5, -0.0], [-0.25, -0.25]]
     """
 
-    _reductions = functional.REDUCED_BY_BATCH
-
     def __init__(self, reduction: ReducedByBatch = "mean", log_target: bool = False) -> None:
-        super().__init__(reduction)
-        self.log_target = log_target
+        check_reduction("KLDivLoss", reduction, functional.REDUCED_BY_BATCH)
+        self.reduction, self.log_target = reduction, log_target
 
 
 class _OfLabels(_Loss):
