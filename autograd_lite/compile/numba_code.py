@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-import zlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,14 +175,7 @@ def machine_code(
         raise LoweringError("arrays of this Python and this NumPy")
     made = [(dtype.str, weak) for dtype, weak in results]
     text = _lines(source, kinds, made, direct=direct)
-    return Machine(code(f"# {_version():x}\n{text}", functools.partial(_made, text)), made)
-
-
-@functools.cache
-def _version() -> int:
-    """Return a number that is another one when what is emitted for such a source has changed."""
-    files = ("straight.py", "handing.py")
-    return zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in files))
+    return Machine(code(text, functools.partial(_made, text)), made)
 
 
 def _lines(source: str, kinds: Any, results: Any, *, direct: bool) -> str:
