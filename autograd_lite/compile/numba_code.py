@@ -40,34 +40,28 @@ def loop_source(
 
     It raises a LoweringError if numba cannot do it this way.
     """
-    sheet = _sheet(program, skip=back)
-    before: list[str] = []
-    inside: list[str] = []
-    after: list[str] = []
-    given = {}
-    kept = set(back)
-    for position, variable in enumerate(program.inputs):
-        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
-        turns = stacked and position < data
-        step = f"k % {variable.name}.shape[0]"
-        if turns and variable in sheet.arrays:
-            sheet.arrays[variable] = (variable.name, f"{step}, ")
-        for index in np.ndindex(variable.shape):
-            where = ", ".join(map(str, (step, *index) if turns else index))
-            plain = not (where or position in kept)
-            text = variable.name if plain else f"{variable.name}[{where or '()'}]"
-            (inside if turns else before).append(f"{entry(variable.name, index)} = {text}")
-    value, *outputs = unrolled(program, given, sheet)
-    loads, inside = inside, [*sheet.lines, f"values[k] = {_text(sheet, value[()])}"]
+    sheet, given = _sheet(program, skip=back)
+    before, loads, after = [], [], []
     names, texts = [], []
+    for position, x in enumerate(program.inputs):
+        step = f"k % {x.name}.shape[0]"
+        turns = stacked and position < data
+        if turns and x in sheet.arrays:
+            sheet.arrays[x] = (x.name, f"{step}, ")
+        for index, number in np.ndenumerate(given[x]):
+            if turns:
+                loads.append(f"{number} = {_at(x.name, step, *index)}")
+            else:
+                is_array = index or position in back
+                before.append(f"{number} = {_at(x.name, *index) if is_array else x.name}")
+    value, *outputs = unrolled(program, given, sheet)
     for position, output in zip(back, outputs, strict=True):
-        variable = program.inputs[position]
-        for index in np.ndindex(variable.shape):
-            names.append(entry(variable.name, index))
+        x = program.inputs[position]
+        for index, number in np.ndenumerate(given[x]):
+            names.append(number.name)
             texts.append(_text(sheet, output[index]))
-            where = ", ".join(map(str, index)) or "()"
-            after.append(f"{variable.name}[{where}] = {names[-1]}")
-    inside += assigned(names, texts)
+            after.append(f"{_at(x.name, *index)} = {number}")
+    inside = [*sheet.lines, f"values[k] = {_text(sheet, value[()])}", *assigned(names, texts)]
     before, inside = _needed(before, [*inside, *after]), _needed(loads, inside) + inside
     arguments = ", ".join(["n", *(v.name for v in program.inputs), "values"])
     body = [*before, "for k in range(n):", *(f"    {line}" for line in inside), *after]
@@ -84,13 +78,13 @@ def call_source(program: Program, back: Sequence[int] = ()) -> tuple[str, Within
     - `back`: for each of those the position of the input that it is fed back to: arrays are written
       into.
     """
-    sheet = _sheet(program, skip=back)
-    given, before, after, results, arrays = {}, [], [], [], []
-    for variable in program.inputs:
-        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
-        for index in np.ndindex(variable.shape):
-            where = f"[{', '.join(map(str, index))}]" if index else ""
-            before.append(f"{entry(variable.name, index)} = {variable.name}{where}")
+    sheet, given = _sheet(program, skip=back)
+    after, results, arrays = [], [], []
+    before = [
+        f"{number} = {_at(x.name, *index) if index else x.name}"
+        for x in program.inputs
+        for index, number in np.ndenumerate(given[x])
+    ]
     outputs = unrolled(program, given, sheet)
     names = [f"out{k}" for k in range(len(outputs) - len(back))]
     names += [program.inputs[i].name for i in back]
@@ -100,7 +94,7 @@ def call_source(program: Program, back: Sequence[int] = ()) -> tuple[str, Within
         for index in np.ndindex(output.shape):
             text = _text(sheet, output[index])
             if index:
-                after.append(f"{name}[{', '.join(map(str, index))}] = {text}")
+                after.append(f"{_at(name, *index)} = {text}")
             else:
                 results.append(text)
     arguments = [v.name for v in program.inputs] + arrays
@@ -110,9 +104,15 @@ def call_source(program: Program, back: Sequence[int] = ()) -> tuple[str, Within
     return "\n".join(lines), sheet.within
 
 
-def _sheet(program: Program, *, skip: Sequence[int]) -> Sheet:
-    """Return a sheet for a program, whose inputs it can have."""
+def _at(name: str, *index: Any) -> str:
+    """Return how an entry of an array is written."""
+    return f"{name}[{', '.join(map(str, index)) or '()'}]"
+
+
+def _sheet(program: Program, *, skip: Sequence[int]) -> tuple[Sheet, dict[Variable, Any]]:
+    """Return a sheet for a program, whose inputs it can have, and the numbers of these."""
     sheet = Sheet(MOST)
+    given = {}
     for i, variable in enumerate(program.inputs):
         check_dtype(variable.dtype)
         if variable.size > MOST:
@@ -124,7 +124,8 @@ def _sheet(program: Program, *, skip: Sequence[int]) -> Sheet:
             sheet.zero = f" + {variable.name}.shape[-1] - {variable.shape[-1]}"
             if i not in skip:
                 sheet.arrays[variable] = (variable.name, "")
-    return sheet
+        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
+    return sheet, given
 
 
 def _needed(loads: list[str], lines: list[str]) -> list[str]:
