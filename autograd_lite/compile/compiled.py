@@ -61,7 +61,7 @@ class Compiled:
     def __init__(self, f: Callable[..., Any], backend: str) -> None:
         functools.update_wrapper(self, f, updated=())
         self._f, self._backend = f, backend
-        self._plans: dict[Any, list[Plan]] = {}
+        self._plans: list[Plan] = []
         self._plan: Plan | None = None
         self._enough = False
         self._lock, self._traces = threading.RLock(), 0
@@ -134,7 +134,7 @@ class Compiled:
 
     def _known(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
         """Return the plan for these arguments, now, if there is one."""
-        for plan in (self._plan, *itertools.chain(*self._plans.copy().values())):
+        for plan in (self._plan, *self._plans):
             if plan is not None and plan.fits(args, kwargs):
                 self._plan = plan
                 return plan
@@ -161,7 +161,7 @@ class Compiled:
             return None
         signature = Signature(args, kwargs)
         if self._traces >= TRACES:
-            new = signature.key not in self._plans
+            new = signature.key not in self._keys()
             way = "Pad them to a few shapes" if new else "Pass a number or an array that does"
             reason = (
                 f"it was traced {TRACES} times, since something that it depends on changes again "
@@ -224,7 +224,7 @@ class Compiled:
         plan = Plan(traced, signature, around, self._lock, self._eagerly)
         self._lower(plan)
         self._traces += 1
-        self._plans.setdefault(signature.key, []).append(plan)
+        self._plans.append(plan)
         self._plan = plan
         return plan
 
@@ -268,7 +268,7 @@ class Compiled:
         else:
             hurry = self._backend == "auto"
             try:
-                if hurry and len({*self._plans, plan.signature.key}) > SHAPES:
+                if hurry and len(self._keys() | {plan.signature.key}) > SHAPES:
                     raise LoweringError("arguments of ever more shapes in little time")
                 plan.use_numba(hurry=hurry)
             except LoweringError as error:
@@ -304,6 +304,10 @@ class Compiled:
         if self._backend != "auto":  # Other arguments may be no reason.
             raise TraceError(f"{self!r} cannot be compiled: {reason}.")
         self._eager_because = reason
+
+    def _keys(self) -> set[Any]:
+        """Return what kinds of arguments there are programs for."""
+        return {plan.signature.key for plan in self._plans}
 
     def _difference(self, signature: Signature) -> str:
         plan = self._plan
@@ -406,7 +410,7 @@ class Compiled:
         ):  # Another thread has changed something meanwhile.
             return self._eagerly(args, kwargs)
         self._plan = None
-        self._plans[plan.signature.key].remove(plan)
+        self._plans.remove(plan)
         raise StaleError(
             f"{self!r} gives something else than the function itself does now. It depends on "
             f"something that is neither an argument, nor a Tensor, nor to be seen in its "
