@@ -44,15 +44,6 @@ class SGD(Optimizer):
     maximize : bool
         Whether to climb instead.
 
-    Attributes
-    ----------
-    params : list of Tensor
-        The parameters, each once.
-    lr : float
-        The learning rate; assign to it at any time.
-    param_groups : list of dict
-        The settings of each group.
-
     Raises
     ------
     TypeError
@@ -65,7 +56,7 @@ class SGD(Optimizer):
     -----
     A step gives each parameter a new array. Graphs that were recorded before the step keep the old
     values, so ``backward()`` on them stays right. The order of operations and the first direction
-    are those of ``torch.optim.SGD``.
+    are those of ``torch.optim.SGD``. `Optimizer` lists the attributes and the methods.
 
     Examples
     --------
