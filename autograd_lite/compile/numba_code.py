@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 from collections.abc import Sequence
@@ -174,44 +173,20 @@ def machine_code(
     """
     if not arrays_lie_so():
         raise LoweringError("arrays of this Python and this NumPy")
-    made = [(dtype.str, weak) for dtype, weak in results]
-    text = _lines(source, kinds, made, direct=direct)
-    return Machine(code(text, functools.partial(_made, text)), made)
+    given = [(dtype.str, axes) for dtype, axes in kinds]
+    found = [(dtype.str, weak) for dtype, weak in results]
+    made = functools.partial(_made, source, given, found, direct)
+    return Machine(code(f"{given} {found} {direct}\n{source}", made), found)
 
 
-def _lines(source: str, kinds: Any, results: Any, *, direct: bool) -> str:
-    """Return the body of a function that Python calls, with what is done before and after."""
-    (function,) = ast.parse(source).body
-    assert isinstance(function, ast.FunctionDef)
-    names = [x.arg for x in function.args.args]
-    before = [
-        f"{name} = argument(_args, {i}, {dtype.str!r}, {axes})"
-        for i, (name, (dtype, axes)) in enumerate(zip(names, kinds, strict=True))
-    ]
-    *body, last = function.body
-    value, after = None, []
-    if isinstance(last, ast.Return):
-        value = last.value
-    else:
-        body.append(last)
-    parts = value.elts if isinstance(value, ast.Tuple) else [value] if value else []
-    if not direct:
-        before.append("_state = let_go()")
-        after.append("_state = take_back(_state)")
-    handed = [
-        repr(";".join(f"{dtype} {weak}" for dtype, weak in results)),
-        *map(ast.unparse, parts),
-    ]
-    after += [f"_result = handed(_me, _args, _count, {', '.join(handed)})"]
-    return "\n".join([*before, *map(ast.unparse, body), *after])
-
-
-def _made(lines: str) -> tuple[bytes, Any, list[str]]:
-    """Return what numba makes of lines: an object file, LLVM's module, the function's name."""
+def _made(
+    source: str, given: list[tuple[str, int]], found: list[tuple[str, bool]], direct: bool
+) -> tuple[bytes, Any, list[str]]:
+    """Return what numba makes of a source: an object file, LLVM's module, the function's name."""
     from numba import cfunc
     from numba.core.errors import NumbaError
 
-    block = straight(lines)
+    block = straight(source, given, found, direct=direct)
 
     def entry(me: Any, args: Any, count: Any) -> Any:
         return block(me, args, count)

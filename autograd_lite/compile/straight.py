@@ -10,14 +10,13 @@ from __future__ import annotations
 import ast
 import math
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.compile.machine import WORD
 from autograd_lite.compile.sheet import LoweringError
-
-HANDING = ("argument", "let_go", "take_back", "handed")
-"""Functions of `handing` that lines call."""
 
 APART = {
     np.exp, np.expm1, np.log, np.log2, np.log10, np.log1p, np.power, np.sin, np.cos,
@@ -40,29 +39,53 @@ SIGNS: dict[type, Any] = {
 }  # fmt: skip
 
 
-def straight(text: str) -> Any:
-    """Return a function for numba: of the words `_me`, `_args` and `_count`, to `_result`."""
+def straight(
+    source: str,
+    given: Sequence[tuple[str, int]],
+    found: Sequence[tuple[str, bool]],
+    *,
+    direct: bool,
+) -> Any:
+    """Return a function for numba, as Python's C interface calls one; `machine_code` says of what.
+
+    It gets the addresses of a table and of the arguments, and how many they are.
+    """
     from numba.core import types
     from numba.extending import intrinsic
 
-    from autograd_lite.compile.handing import Emitter
+    from autograd_lite.compile.handing import Emitter, argument, handed, kind_of
 
-    module = ast.parse(text)
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    names = [x.arg for x in function.args.args]
+    lines, parts = function.body, list[ast.expr]()
+    match lines[-1]:
+        case ast.Return(value):
+            lines = lines[:-1]
+            parts = value.elts if isinstance(value, ast.Tuple) else [value] if value else []
 
     def typed(typing: Any, me: Any, args: Any, count: Any) -> Any:
-        kinds = {"_me": me, "_args": args, "_count": count}
-        writer = _Writer(typing, kinds, _counts(module))
-        emitters = [writer.statement(s) for s in module.body]
+        kinds = {name: kind_of(*how) for name, how in zip(names, given, strict=True)}
+        writer = _Writer(typing, kinds, _counts(function))
+        emitters = [writer.statement(s) for s in lines]
+        numbers = [writer.expression(x) for x in parts]
 
         def emit(context: Any, builder: Any, _: Any, values: Any) -> Any:
-            known: dict[Any, Any] = dict(zip(kinds, values, strict=False))
+            e, known = Emitter(context, builder), dict[Any, Any]()
+            table, at, count = values
+            for i, (name, how) in enumerate(zip(names, given, strict=True)):
+                known[name] = argument(e, e.load(at, WORD * i), *how)
+            state = None if direct else e.call("PyEval_SaveThread", types.intp)
             for emitter in emitters:
                 emitter(context, builder, known)
+            made = [(kind, number(context, builder, known)) for kind, number in numbers]
             for name in writer.large:
-                Emitter(context, builder).call("PyMem_RawFree", types.void, known[name, "memory"])
-            return known["_result"]
+                e.call("PyMem_RawFree", types.void, known[name, "memory"])
+            if state is not None:
+                e.call("PyEval_RestoreThread", types.void, state)
+            return handed(e, table, at, count, found, made)
 
-        return kinds["_result"](me, args, count), emit
+        return types.intp(me, args, count), emit
 
     return intrinsic(typed)
 
@@ -253,14 +276,6 @@ class _Writer:
                 return self._applied(getattr({"np": np, "math": math}[module], name), *operands)
             case ast.Call(ast.Name("pick"), operands):
                 return self._chosen(*map(self.expression, operands), apart=False)
-            case ast.Call(ast.Name(name), operands):
-                from autograd_lite.compile import handing
-
-                places = [getattr(a, "id", None) or ast.literal_eval(a) for a in operands[:4]]
-                if name == HANDING[-1]:
-                    places[4:] = map(self.expression, operands[4:])
-                found: tuple[Any, Any] = getattr(handing, name)(*places)
-                return found
         raise LoweringError(ast.unparse(x))
 
     def _chosen(self, test: Any, *branches: Any, apart: bool) -> tuple[Any, Any]:
