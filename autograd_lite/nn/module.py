@@ -396,17 +396,12 @@ class Module(metaclass=_NamesItsTensors):
                     _put(place, made)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and every module inside it to training.
+        """Switch this module and every module inside it to training, and return it.
 
         Parameters
         ----------
         mode : bool
             The new value of ``training``; False is evaluation.
-
-        Returns
-        -------
-        Module
-            This module.
 
         Examples
         --------
@@ -420,12 +415,7 @@ class Module(metaclass=_NamesItsTensors):
         return self
 
     def eval(self) -> Self:
-        """Switch this module and every module inside it to evaluation.
-
-        Returns
-        -------
-        Module
-            This module.
+        """Switch this module and every module inside it to evaluation, and return it.
 
         Examples
         --------
