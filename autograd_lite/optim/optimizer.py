@@ -332,8 +332,10 @@ class Optimizer:
             g = p._grad
             if g is not None:
                 g = g._value() if isinstance(g, Tensor) else g
-                state = self.state.setdefault(p, {})
+                state = self.state.get(p, {})
                 change = self.update(p._array, -g if group.get("maximize") else g, state, group)
+                if state:
+                    self.state[p] = state
                 out = change if change.size > LARGE and not is_recorder(change) else None
                 p._array = (
                     p._array - change if out is None else np.subtract(p._array, change, out=out)
