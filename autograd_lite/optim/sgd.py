@@ -97,10 +97,10 @@ class SGD(Optimizer):
 
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the learning rate times the direction."""
-        momentum, decay = number(group["momentum"]), number(group["weight_decay"])
-        if decay:
-            gradient = gradient + decay * p
-        if momentum:
+        if group["weight_decay"]:
+            gradient = gradient + number(group["weight_decay"]) * p
+        if group["momentum"]:
+            momentum = number(group["momentum"])
             direction = state.get("momentum_buffer")
             if direction is None:
                 direction = owned(gradient)
