@@ -174,10 +174,13 @@ class _Writer:
             word = context.get_value_type(types.intp)
             kind, size = context.get_data_type(of), word(count * dtype.itemsize)
             if large:
-                memory = Emitter(context, builder).call("PyMem_RawMalloc", types.intp, size)
+                e = Emitter(context, builder)
+                known[name, "memory"] = memory = e.call("PyMem_RawMalloc", types.intp, size)
                 data = builder.inttoptr(memory, kind.as_pointer())
-                cgutils.guard_memory_error(context, builder, data)
-                known[name, "memory"] = memory
+                with cgutils.if_unlikely(builder, cgutils.is_null(builder, data)):
+                    e.call("PyGILState_Ensure", types.int32)  # Other threads may run Python.
+                    e.call("PyErr_NoMemory", types.intp)
+                    context.call_conv.return_value(builder, e.word(0))
             else:
                 data = cgutils.alloca_once(builder, kind, word(count))
             if zeros:

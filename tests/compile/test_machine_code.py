@@ -182,6 +182,13 @@ def test_lines_that_numba_has_no_type_for_are_refused():
             machine_code(LINES.replace(before, after), kinds)
 
 
+@pytest.mark.parametrize("direct", [True, False])
+def test_what_memory_has_no_room_for_is_an_error(direct):
+    source = f"def f(n):\n    x = np.empty(({1 << 50}, 2), np.float64)\n    x[0, 0] = n"
+    with pytest.raises(MemoryError):
+        machine_code(source, [(np.dtype(int), -1)], direct=direct).call(3)
+
+
 @pytest.mark.parametrize("name", ["erfc", "ndtr", "dawsn", "gammaln", "j0"])
 def test_gradients_of_functions_that_numba_lacks_run_in_scipy(name):
     pytest.importorskip("scipy")
