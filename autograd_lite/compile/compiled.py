@@ -40,6 +40,10 @@ class _RecordedError(StaleError):
     """A result requires a gradient."""
 
 
+class FirstStepError(TraceError):
+    """A step makes what its optimiser keeps, and differs from all later ones."""
+
+
 class Compiled:
     """A function of arrays that runs as a program; `autograd_lite.compile` makes it.
 
@@ -57,7 +61,7 @@ class Compiled:
     def __init__(self, f: Callable[..., Any], backend: str) -> None:
         functools.update_wrapper(self, f, updated=())
         self._f, self._backend = f, backend
-        self._plans: dict[Any, list[Plan]] = {}
+        self._plans: list[Plan] = []
         self._plan: Plan | None = None
         self._enough = False
         self._lock, self._traces = threading.RLock(), 0
@@ -132,7 +136,7 @@ class Compiled:
 
     def _known(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Plan | None:
         """Return the plan for these arguments, now, if there is one."""
-        for plan in (self._plan, *itertools.chain(*self._plans.copy().values())):
+        for plan in (self._plan, *self._plans):
             if plan is not None and plan.fits(args, kwargs):
                 self._plan = plan
                 return plan
@@ -159,7 +163,7 @@ class Compiled:
             return None
         signature = Signature(args, kwargs)
         if self._traces >= TRACES:
-            new = signature.key not in self._plans
+            new = signature.key not in self._keys()
             way = "Pad them to a few shapes" if new else "Pass a number or an array that does"
             reason = (
                 f"it was traced {TRACES} times, since something that it depends on changes again "
@@ -170,12 +174,6 @@ class Compiled:
                 self._note(f"not compiled for all: {reason}")
             else:
                 self._give_up(reason)
-            return None
-        if self._needs_a_first_step(args, kwargs):
-            self._not_yet = (
-                "The first step ran as it is, since it makes what the optimiser keeps; the next "
-                "one is compiled."
-            )
             return None
         towards = any(isinstance(x, Tensor) and x.requires_grad for x in signature.others)
         if towards and self._recorded and self._backend == "auto":
@@ -197,6 +195,12 @@ class Compiled:
                 traced = self._traced_twice(around, args, kwargs)
         except (StaleError, TraceError) as error:
             around.restore()
+            if isinstance(error, FirstStepError):
+                self._not_yet = (
+                    "The first step ran as it is, since it makes what the optimiser keeps; the "
+                    "next one is compiled."
+                )
+                return None
             if towards and isinstance(error, _RecordedError):  # It is this call, not the function.
                 self._recorded = True
                 if self._backend == "auto":
@@ -222,7 +226,7 @@ class Compiled:
         plan = Plan(traced, signature, around, self._lock, self._eagerly)
         self._lower(plan)
         self._traces += 1
-        self._plans.setdefault(signature.key, []).append(plan)
+        self._plans.append(plan)
         self._plan = plan
         return plan
 
@@ -232,8 +236,8 @@ class Compiled:
         """Return a trace that another one has confirmed; numbers that move are inputs, if so."""
         try:
             return self._confirmed(around, args, kwargs, **how)
-        except Exception:  # Raised again, unless moving numbers as inputs may be its cause.
-            if not self._moved:
+        except Exception as error:  # Raised again, unless numbers as inputs may be its cause.
+            if not self._moved or isinstance(error, FirstStepError):
                 raise
             around.restore()
             self._moved, self._may_move = {}, False
@@ -267,7 +271,7 @@ class Compiled:
         else:
             hurry = self._backend == "auto"
             try:
-                if hurry and len({*self._plans, plan.signature.key}) > SHAPES:
+                if hurry and len(self._keys() | {plan.signature.key}) > SHAPES:
                     raise LoweringError("arguments of ever more shapes in little time")
                 plan.use_numba(hurry=hurry)
             except LoweringError as error:
@@ -304,6 +308,10 @@ class Compiled:
             raise TraceError(f"{self!r} cannot be compiled: {reason}.")
         self._eager_because = reason
 
+    def _keys(self) -> set[Any]:
+        """Return what kinds of arguments there are programs for."""
+        return {plan.signature.key for plan in self._plans}
+
     def _difference(self, signature: Signature) -> str:
         plan = self._plan
         if plan is None:
@@ -313,10 +321,6 @@ class Compiled:
         return plan.around.changed() or "a value that the trace asked for"
 
     # ------------------------------------------------------------ what a step does otherwise
-
-    def _needs_a_first_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:  # noqa: ARG002  (Step uses them)
-        """Return whether it must run as it is before it can be traced."""
-        return False
 
     def _learn(self) -> None:
         """Make inputs of numbers that made the last program unfit, such as a weight in the loss."""
@@ -419,7 +423,7 @@ class Compiled:
         ):  # Another thread has changed something meanwhile.
             return self._eagerly(args, kwargs)
         self._plan = None
-        self._plans[plan.signature.key].remove(plan)
+        self._plans.remove(plan)
         raise StaleError(
             f"{self!r} gives something else than the function itself does now. It depends on "
             f"something that is neither an argument, nor a Tensor, nor to be seen in its "

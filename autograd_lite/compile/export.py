@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from autograd_lite.compile.numpy_code import made, nest_source
 from autograd_lite.compile.plan import StaleError
 from autograd_lite.compile.signature import Signature
 from autograd_lite.compile.step import Step
-from autograd_lite.functional.nests import leaves_of, rebuild
+from autograd_lite.functional.nests import flatten
 from autograd_lite.program.program import Variable
 from autograd_lite.program.refusals import TraceError
 from autograd_lite.program.surroundings import Surroundings
@@ -93,27 +93,24 @@ def export(
         attributes["draw"] = lambda: [draw(rng) for rng, draw in traced.drawn]
         example = (*example, traced.inputs[-count:])
     end = len(inputs) - count
-    given = rebuild(example, list(range(len(leaves_of(example)))))
     passed = iter((*inputs[: end - held], *inputs[end:]))
-    names = {
-        i: next(passed).name
-        for i, x in enumerate(leaves_of(example))
-        if isinstance(x, Tensor) or is_input(x)
-    }
-    arguments, lines = [], []
-    labels = [f"a{i}" for i in range(len(given))]
+    arguments: list[str] = []
+    lines = _checked_draws(traced.inputs[-count:]) if count else []
+    labels = [f"a{i}" for i in range(len(example))]
     if "state" in attributes:
         labels[0] = "state"
     if count:
         labels[-1] = "draws"
-    for argument, nest in zip(labels, given, strict=True):
-        if isinstance(nest, int):
-            arguments.append(names.get(nest, argument))
-        else:
-            masks = count and argument is labels[-1]
-            arguments.append("draws=None" if masks else argument)
-            lines += _checked_draws(traced.inputs[-count:]) if masks else []
-            lines += [f"{names[k]} = {path}" for k, path in _paths(nest, argument) if k in names]
+    for label, nest in zip(labels, example, strict=True):
+        arguments.append(f"{label}=None" if label == "draws" else label)
+        for path, x in flatten(nest, label):
+            if not (isinstance(x, Tensor) or is_input(x)):
+                continue
+            name = next(passed).name
+            if path == label:
+                arguments[-1] = name
+            else:
+                lines.append(f"{name} = {path}")
     refuse_shapes_by_values(traced)
     used = {x for s in program.statements for x in s.operands if isinstance(x, Variable)}
     kept = slice(end - held, end)
@@ -196,20 +193,6 @@ def _checked_draws(masks: list[Any]) -> list[str]:
         f"if given != {shapes}:",
         f'    raise ValueError(f"exported got draws of {{given}}, {said}")',
     ]
-
-
-def _paths(nest: Any, path: str) -> Iterator[tuple[int, str]]:
-    """Yield the position of every leaf of an argument, and how it is reached."""
-    if type(nest) is int:
-        yield nest, path
-    elif isinstance(nest, dict | list | tuple):
-        items = nest.items() if isinstance(nest, dict) else enumerate(nest)
-        for key, part in items:
-            yield from _paths(part, f"{path}[{key!r}]")
-    else:
-        raise TypeError(
-            f"export needs arrays in dicts, lists and tuples, got a {type(nest).__name__}."
-        )
 
 
 def _nest(nest: Any, outputs: list[str]) -> str:

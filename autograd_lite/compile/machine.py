@@ -103,12 +103,18 @@ def _here() -> str:
     assert spec.origin is not None
     made = os.stat(spec.origin).st_mtime_ns  # Another numba, another code.
     options = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
+    emitters = [
+        Path(__file__).with_name(name) for name in ("straight.py", "handing.py", "words.py")
+    ]
     cpu = (
         llvm().get_process_triple(),
         llvm().get_host_cpu_name(),
         llvm().get_host_cpu_features().flatten(),
     )
-    return repr((llvm().llvm_version_info, spec.origin, made, options, cpu, sys.version, DATA))
+    ours = zlib.crc32(b"".join(file.read_bytes() for file in emitters))
+    return repr(
+        (llvm().llvm_version_info, spec.origin, made, options, cpu, sys.version, DATA, ours)
+    )
 
 
 class Code:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
-import zlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +12,7 @@ import numpy as np
 from autograd_lite.compile.machine import ARGUMENTS, Code, Table, arrays_lie_so, built_in, code
 from autograd_lite.compile.scalars import assigned, entry, unrolled
 from autograd_lite.compile.sheet import LoweringError, Number, Sheet, check_dtype, objects
-from autograd_lite.compile.straight import packed
+from autograd_lite.compile.straight import straight
 from autograd_lite.program.program import Program, Variable
 
 MOST = 4000
@@ -42,34 +39,28 @@ def loop_source(
 
     It raises a LoweringError if numba cannot do it this way.
     """
-    sheet = _sheet(program, skip=back)
-    before: list[str] = []
-    inside: list[str] = []
-    after: list[str] = []
-    given = {}
-    kept = set(back)
-    for position, variable in enumerate(program.inputs):
-        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
-        turns = stacked and position < data
-        step = f"k % len({variable.name})"
-        if turns and variable in sheet.arrays:
-            sheet.arrays[variable] = (variable.name, f"{step}, ")
-        for index in np.ndindex(variable.shape):
-            where = ", ".join(map(str, (step, *index) if turns else index))
-            plain = not (where or position in kept)
-            text = variable.name if plain else f"{variable.name}[{where or '()'}]"
-            (inside if turns else before).append(f"{entry(variable.name, index)} = {text}")
-    value, *outputs = unrolled(program, given, sheet)
-    loads, inside = inside, [*sheet.lines, f"values[k] = {_text(sheet, value[()])}"]
+    sheet, given = _sheet(program, skip=back)
+    before, loads, after = [], [], []
     names, texts = [], []
+    for position, x in enumerate(program.inputs):
+        step = f"k % {x.name}.shape[0]"
+        turns = stacked and position < data
+        if turns and x in sheet.arrays:
+            sheet.arrays[x] = (x.name, f"{step}, ")
+        for index, number in np.ndenumerate(given[x]):
+            if turns:
+                loads.append(f"{number} = {_at(x.name, step, *index)}")
+            else:
+                is_array = index or position in back
+                before.append(f"{number} = {_at(x.name, *index) if is_array else x.name}")
+    value, *outputs = unrolled(program, given, sheet)
     for position, output in zip(back, outputs, strict=True):
-        variable = program.inputs[position]
-        for index in np.ndindex(variable.shape):
-            names.append(entry(variable.name, index))
+        x = program.inputs[position]
+        for index, number in np.ndenumerate(given[x]):
+            names.append(number.name)
             texts.append(_text(sheet, output[index]))
-            where = ", ".join(map(str, index)) or "()"
-            after.append(f"{variable.name}[{where}] = {names[-1]}")
-    inside += assigned(names, texts)
+            after.append(f"{_at(x.name, *index)} = {number}")
+    inside = [*sheet.lines, f"values[k] = {_text(sheet, value[()])}", *assigned(names, texts)]
     before, inside = _needed(before, [*inside, *after]), _needed(loads, inside) + inside
     arguments = ", ".join(["n", *(v.name for v in program.inputs), "values"])
     body = [*before, "for k in range(n):", *(f"    {line}" for line in inside), *after]
@@ -86,13 +77,13 @@ def call_source(program: Program, back: Sequence[int] = ()) -> tuple[str, Within
     - `back`: for each of those the position of the input that it is fed back to: arrays are written
       into.
     """
-    sheet = _sheet(program, skip=back)
-    given, before, after, results, arrays = {}, [], [], [], []
-    for variable in program.inputs:
-        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
-        for index in np.ndindex(variable.shape):
-            where = f"[{', '.join(map(str, index))}]" if index else ""
-            before.append(f"{entry(variable.name, index)} = {variable.name}{where}")
+    sheet, given = _sheet(program, skip=back)
+    after, results, arrays = [], [], []
+    before = [
+        f"{number} = {_at(x.name, *index) if index else x.name}"
+        for x in program.inputs
+        for index, number in np.ndenumerate(given[x])
+    ]
     outputs = unrolled(program, given, sheet)
     names = [f"out{k}" for k in range(len(outputs) - len(back))]
     names += [program.inputs[i].name for i in back]
@@ -102,7 +93,7 @@ def call_source(program: Program, back: Sequence[int] = ()) -> tuple[str, Within
         for index in np.ndindex(output.shape):
             text = _text(sheet, output[index])
             if index:
-                after.append(f"{name}[{', '.join(map(str, index))}] = {text}")
+                after.append(f"{_at(name, *index)} = {text}")
             else:
                 results.append(text)
     arguments = [v.name for v in program.inputs] + arrays
@@ -112,9 +103,15 @@ def call_source(program: Program, back: Sequence[int] = ()) -> tuple[str, Within
     return "\n".join(lines), sheet.within
 
 
-def _sheet(program: Program, *, skip: Sequence[int]) -> Sheet:
-    """Return a sheet for a program, whose inputs it can have."""
+def _at(name: str, *index: Any) -> str:
+    """Return how an entry of an array is written."""
+    return f"{name}[{', '.join(map(str, index)) or '()'}]"
+
+
+def _sheet(program: Program, *, skip: Sequence[int]) -> tuple[Sheet, dict[Variable, Any]]:
+    """Return a sheet for a program, whose inputs it can have, and the numbers of these."""
     sheet = Sheet(MOST)
+    given = {}
     for i, variable in enumerate(program.inputs):
         check_dtype(variable.dtype)
         if variable.size > MOST:
@@ -126,7 +123,8 @@ def _sheet(program: Program, *, skip: Sequence[int]) -> Sheet:
             sheet.zero = f" + {variable.name}.shape[-1] - {variable.shape[-1]}"
             if i not in skip:
                 sheet.arrays[variable] = (variable.name, "")
-    return sheet
+        given[variable] = objects(sheet, variable, functools.partial(entry, variable.name))
+    return sheet, given
 
 
 def _needed(loads: list[str], lines: list[str]) -> list[str]:
@@ -175,69 +173,26 @@ def machine_code(
     """
     if not arrays_lie_so():
         raise LoweringError("arrays of this Python and this NumPy")
-    heads = {
-        "math.": "import math\n",
-        "np.": "import numpy as np\n",
-        "pick(": "from autograd_lite.compile.choice import pick\n",
-    }
-    head = "".join(text for name, text in heads.items() if name in source)
-    made = [(dtype.str, weak) for dtype, weak in results]
-    text = f"{head}# {_version():x}\n{packed(_entry(source, kinds, made, direct=direct))}"
-    return Machine(code(text, functools.partial(_made, text)), made)
+    given = [(dtype.str, axes) for dtype, axes in kinds]
+    found = [(dtype.str, weak) for dtype, weak in results]
+    made = functools.partial(_made, source, given, found, direct)
+    return Machine(code(f"{given} {found} {direct}\n{source}", made), found)
 
 
-@functools.cache
-def _version() -> int:
-    """Return a number that is another one when what is emitted for such a source has changed."""
-    files = ("straight.py", "choice.py", "handing.py")
-    return zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in files))
-
-
-def _entry(source: str, kinds: Any, results: Any, *, direct: bool) -> str:
-    """Return a function as one that Python calls, with what is done before and after."""
-    (function,) = ast.parse(source).body
-    assert isinstance(function, ast.FunctionDef)
-    names = [x.arg for x in function.args.args]
-    before = [
-        f"{name} = argument(_args, {i}, {dtype.str!r}, {axes})"
-        for i, (name, (dtype, axes)) in enumerate(zip(names, kinds, strict=True))
-    ]
-    *body, last = function.body
-    value, after = None, []
-    if isinstance(last, ast.Return):
-        value = last.value
-    else:
-        body.append(last)
-    parts = value.elts if isinstance(value, ast.Tuple) else [value] if value else []
-    if not direct:
-        before.append("_state = let_go()")
-        after.append("_state = take_back(_state)")
-    handed = [
-        repr(";".join(f"{dtype} {weak}" for dtype, weak in results)),
-        *map(ast.unparse, parts),
-    ]
-    after += [f"_result = handed(_me, _args, _count, {', '.join(handed)})"]
-    integers = tuple(i for i, (x, axes) in enumerate(kinds) if x.kind == "i" and axes < 0)
-    lines = [*before, *map(ast.unparse, body), *after]
-    head = ""
-    if integers:  # One of them may be none that C has.
-        head = (
-            f"from autograd_lite.compile.handing import checked\n\n_checked = checked({integers})\n"
-        )
-        lines = ["if _checked(_args) != 0:", "    return 0", *lines]
-    text = "\n".join(lines).replace("\n", "\n    ")
-    return f"{head}def entry(_me, _args, _count):\n    {text}\n    return _result\n"
-
-
-def _made(source: str) -> tuple[bytes, Any, list[str]]:
-    """Return what numba makes of a function of words: an object file, LLVM's module, its name."""
+def _made(
+    source: str, given: list[tuple[str, int]], found: list[tuple[str, bool]], direct: bool
+) -> tuple[bytes, Any, list[str]]:
+    """Return what numba makes of a source: an object file, LLVM's module, the function's name."""
     from numba import cfunc
     from numba.core.errors import NumbaError
 
-    names: dict[str, Any] = {"__name__": __name__}
+    block = straight(source, given, found, direct=direct)
+
+    def entry(me: Any, args: Any, count: Any) -> Any:
+        return block(me, args, count)
+
     try:
-        exec(compile(source, "<machine code>", "exec"), names)
-        made = cfunc("intp(intp, intp, intp)", error_model="numpy")(names["entry"])
+        made = cfunc("intp(intp, intp, intp)", error_model="numpy")(entry)
     except (NumbaError, TypeError) as error:  # The latter, of two functions that it calls alike.
         raise LoweringError(f"this program: {_reason(error)}") from None
     library = made._library

@@ -17,16 +17,12 @@ from autograd_lite.ops.writing import literal
 from autograd_lite.program.program import Program, Statement, Variable
 from autograd_lite.program.trace import Output
 
-SMALL = 1000
-"""Entries up to which calls take most of the time, so that one for all rounds is faster."""
-
 
 class Code:
     """A function in source, and what its names stand for.
 
     - `first`, `lines`: the body; what must be done before anything else, and the rest.
     - `where`: what those results are called that a loop has left: a name, or rows and an index.
-    - `wholes`: the arrays whose rows are in lists of these names.
     """
 
     def __init__(self, inputs: Sequence[Variable]) -> None:
@@ -35,7 +31,6 @@ class Code:
         self.names: dict[str, Any] = {}
         self.first: list[str] = []
         self.where: dict[Variable, Any] = {}
-        self.wholes: dict[str, Any] = {}
         self._constants: dict[int, str] = {}
         self._numbers: dict[Any, Any] = {}
 
@@ -163,18 +158,15 @@ def _write_loop(loop: Loop, code: Code) -> None:
     count, rows, turns = loop.count, {}, []
     handed = {result for _, _, result in loop.carried}
     lists = {x.name: _listed(values, code) for x, values in loop.given}
-    apart = {s for s in loop.body if s.result not in handed and _done_apart(s, loop, lists, code)}
     outer, code.lines = code.lines, []
     for s in loop.body:
         x, out = s.result, None
-        if s in apart:
-            continue
         if not loop.ends(x):
             rows[x] = _rows(count, x, code)
             out = f"row_{x.name}" if x.shape else None
         elif _writes(s):
             out = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
-            if x in handed and not _is_free(loop, x):
+            if x in handed:
                 other = code.bind(f"b{len(code.names)}", np.empty(x.shape, x.dtype))
                 turns.append((out, other))
         call = _call(s, code, out if _writes(s) else None)
@@ -263,47 +255,9 @@ def _part(x: Variable, code: Code) -> str:
     return name if name not in code.given else f"{name}_of_it"
 
 
-def _is_free(loop: Loop, result: Variable) -> bool:
-    """Return whether a round no longer needs the array that it was handed when it writes there."""
-    handed = {x for x, _, r in loop.carried if r is result}
-    last = next(i for i, s in enumerate(loop.body) if s.result is result)
-    return not any(
-        isinstance(x, Variable) and x in handed and (i >= last or not _writes(s))
-        for i, s in enumerate(loop.body)
-        for x in s.operands
-    )
-
-
 def _rows(count: int, x: Variable, code: Code) -> str:
-    whole = np.empty((count, *x.shape), x.dtype) if x.shape else None
-    rows = [None] * count if whole is None else list(whole)
-    name = code.bind(f"rows{len(code.names)}", rows)
-    code.wholes[name] = whole
-    return name
-
-
-def _done_apart(s: Statement, loop: Loop, lists: dict[str, str], code: Code) -> bool:
-    """Compute for all rounds at once what depends only on kept rows; return whether that is so.
-
-    The results, in the order of the rounds, join the lists that the loop goes through.
-    """
-    arrays = [y for y in s.operands if _named_array(y)]
-    others = [y for y in s.operands if not _named_array(y)]
-    if len(arrays) != 1:
-        return False
-    (x,) = arrays
-    rows, bracket, order = lists.get(x.name, "").partition("[")
-    whole = code.wholes.get(rows)
-    if whole is None or not _writes(s) or s.ufunc is None or s.result in loop.kept:
-        return False
-    if whole[0].size > SMALL or any(isinstance(y, Variable) or np.ndim(y) for y in others):
-        return False
-    result = _rows(len(whole), s.result, code)
-    code.where[x] = code.bind(f"all_{rows}", whole)
-    code.lines.append(_call(s, code, code.bind(f"all_{result}", code.wholes[result])))
-    del code.where[x]
-    lists[s.result.name] = f"{result}{bracket}{order}"
-    return True
+    rows = list(np.empty((count, *x.shape), x.dtype)) if x.shape else [None] * count
+    return code.bind(f"rows{len(code.names)}", rows)
 
 
 def _listed(values: list[Any], code: Code) -> str:

@@ -17,12 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.compile.numba_code import (
-    Machine,
-    call_source,
-    loop_source,
-    machine_code,
-)
+from autograd_lite.compile.numba_code import Machine, call_source, loop_source, machine_code
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.compile.python_code import cost_of_calls, python_function
 from autograd_lite.compile.sheet import LoweringError, check_dtype

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -91,7 +90,6 @@ class Sheet:
         self.lines: list[str] = []
         self.most = most
         self._known: dict[str, Number] = {}
-        self._doubled: dict[str, tuple[float, str]] = {}
         self._count = self._lines = 0
         self.arrays: dict[Variable, tuple[str, str]] = {}
         self.checkable: set[Variable] = set()
@@ -148,14 +146,8 @@ class Sheet:
 
     def line(self, expression: str, dtype: np.dtype[Any] | None) -> Number:
         """Write a line, unless it stands there, and return its result."""
-        factor, x = _product(expression) if dtype is not None and dtype.kind == "f" else (0.0, "")
-        if x in self._doubled and 1 <= factor <= 1e30:  # c * (2 * x) is (2 * c) * x to the bit.
-            more, of = self._doubled[x]
-            expression = f"{of} * {factor * more!r}"
         if expression not in self._known:
             number = Number(self, f"v{self._count}", dtype)
-            if factor in (2, 4, 8):
-                self._doubled[number.name] = factor, x
             self._count += 1
             self.put(f"{number.name} = {expression}")
             self._known[expression] = number
@@ -193,12 +185,6 @@ class Sheet:
         if text.startswith("-"):
             text = f"({text})"
         return f"np.float32({text})" if dtype is not None and dtype == np.float32 else text
-
-
-def _product(expression: str) -> tuple[float, str]:
-    """Return the number and the name that an expression multiplies; 0 if it does not."""
-    found = re.fullmatch(r"([\d.]+) \* ([a-z]\w*)|([a-z]\w*) \* ([\d.]+)", expression)
-    return (float(found[1] or found[4]), found[2] or found[3]) if found else (0.0, "")
 
 
 class Row(NamedTuple):

@@ -30,24 +30,22 @@ class Signature:
         self.others: list[Any] = []
         self.arrays: dict[str, Any] = {}
         self.rest: dict[str, Any] = {}
-        self._key: list[Any] = []
+        self._values: list[Any] = []
         self._parts(args, "args")
         self._parts(kwargs, "kwargs")
         first: dict[int, str] = {}
         for at, x in self.arrays.items():
-            self._key.append(first.setdefault(id(x), at))
-            if first[id(x)] != at:
+            if first.setdefault(id(x), at) != at:
                 self.conditions.append(f"{at} is {first[id(x)]}")
         if len(first) == 2:
             self.conditions.append(" is not ".join(first.values()))
         elif len(first) > 2:
             ids = ", ".join(f"id({at})" for at in first.values())
             self.conditions.append(f"len({{{ids}}}) == {len(first)}")
-        self.key = tuple(self._key)
+        self.key = (*self.conditions, *self._values)
 
     def _look(self, x: Any, at: str) -> None:
         kind = type(x)
-        self._key.append(kind)
         same_kind = f"type({at}) is {self._named('k', kind)}"
         parts = parts_of(x)
         if isinstance(x, dict | list | tuple) or parts is not None:
@@ -74,7 +72,6 @@ class Signature:
                 self.rest[at] = x
                 if kind is int:  # C has no others.
                     within = -(2**63) <= x < 2**63
-                    self._key.append(within)
                     self.conditions.append(f"(-{2**63} <= {at} < {2**63}) is {within}")
             # Machine code takes numbers, not arrays without axes.
             self.reads.append(f"{at}[()]" if isinstance(x, np.ndarray) and not x.ndim else at)
@@ -83,16 +80,18 @@ class Signature:
                 self.conditions.append(same_kind)
             self._same(x, at)
 
-    def _named(self, prefix: str, x: Any) -> str:
+    def _named(self, prefix: str, x: Any, value: Any = None) -> str:
+        """Name something in the conditions; in the key stands itself, or what is given for it."""
         name = f"{prefix}{len(self.names)}"
         self.names[name] = x
+        self._values.append(x if value is None else value)
         return name
 
     def _same(self, x: Any, at: str) -> None:
         """Demand the very same object, or text."""
-        self._key.append(x if isinstance(x, str | bool | None) else id(x))
         self.others.append(x)
-        self.conditions.append(f"{at} {'==' if type(x) is str else 'is'} {self._named('o', x)}")
+        name = self._named("o", x, None if isinstance(x, str | bool) else id(x))
+        self.conditions.append(f"{at} {'==' if type(x) is str else 'is'} {name}")
 
     def _parts(self, x: Any, at: str) -> None:
         """Look at parts; those of a dict in its order, since a function may go through them."""
@@ -103,24 +102,21 @@ class Signature:
         elif not isinstance(x, dict):
             self.conditions.append(f"len({at}) == {len(x)}")
         elif texts:
-            self.conditions.append(f"[*{at}] == {self._named('o', keys)}")
+            self.conditions.append(f"[*{at}] == {self._named('o', keys, tuple(keys))}")
         else:
             self.conditions.append(f"kinds({at}) == {self._named('o', _kinds(keys))}")
-        self._key.append(len(x) if not isinstance(x, dict) else tuple(_kinds(keys)))
         for key in keys:
             plain = type(key) in (int, str)
             self._look(x[key], f"{at}[{repr(key) if plain else self._named('o', key)}]")
 
     def _array(self, x: Any, at: str, before: str) -> None:
-        dtype = f"d{len(self.names)}"
-        self.names[dtype] = x.dtype
-        self._key += [x.shape, x.dtype]
+        dtype = self._named("d", x.dtype)
         self.conditions += [before, f"{at}.shape == {x.shape} and {at}.dtype is {dtype}"]
 
 
-def _kinds(keys: Iterable[Any]) -> list[Any]:
+def _kinds(keys: Iterable[Any]) -> tuple[Any, ...]:
     """Return keys with their classes: 1, 1.0 and True are equal."""
-    return [(type(key), key) for key in keys]
+    return tuple((type(key), key) for key in keys)
 
 
 def _attributes(x: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.compiled import Compiled, kept
+from autograd_lite.compile.compiled import Compiled, FirstStepError, kept
 from autograd_lite.compile.machine import available
 from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.compile.signature import Signature
@@ -34,7 +34,6 @@ class Step(Compiled):
     def __init__(self, loss: Callable[..., Any], optimiser: Optimizer, backend: str) -> None:
         super().__init__(loss, backend)
         self._optimiser = optimiser
-        self._grew = False
         self._moving: dict[tuple[int, str], None] = {}
 
     def run(
@@ -204,11 +203,6 @@ class Step(Compiled):
         The state is a dict of arrays and numbers: the parameters and other tensors, the learning
         rates, and what the optimiser remembers.
         """
-        if self._needs_a_first_step(args, {}):
-            raise TraceError(
-                f"the first step of {type(self._optimiser).__name__} makes the arrays that it "
-                f"keeps, and differs from all later ones. Take it before: step(...)."
-            )
         around = Surroundings(self._f, *Signature(args, {}).others, but=self._apart())
         self._watch(around)
         if around.hazard:
@@ -290,23 +284,6 @@ class Step(Compiled):
             found[name] = kept(place.read())
         return found
 
-    def _needs_a_first_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Find out whether the first step gives the optimiser a state."""
-        optimiser = self._optimiser
-        if all(optimiser.state.get(p) for p in optimiser.params):
-            return False
-        around = Surroundings(self._f, *Signature(args, kwargs).others, but=self._apart())
-        self._watch(around)
-        if around.hazard:
-            return False
-        try:
-            self._trace(around, args, kwargs)
-        except Exception:  # noqa: BLE001  (whoever traces it next says so)
-            return False
-        finally:
-            around.restore()
-        return self._grew
-
     def _moves(self, guard: Guard, now: Any) -> None:
         """Make an input of a number that has moved, such as a momentum with a schedule."""
         groups = {id(group): i for i, group in enumerate(self._optimiser.param_groups)}
@@ -367,14 +344,20 @@ class Step(Compiled):
     def _trace(
         self, around: Surroundings, args: tuple[Any, ...], kwargs: dict[str, Any], **how: Any
     ) -> Traced:
-        state = self._optimiser.state
+        state, params = self._optimiser.state, self._optimiser.params
         before = {p: dict(parts) for p, parts in state.items()}
         try:
             moving = how.get("checked", True)
             places = self._places(around, moving=moving) + self._numbers() * moving
-            return trace(self._once, *args, kwargs=kwargs, places=places, may_ask=True, **how)
+            traced = trace(self._once, *args, kwargs=kwargs, places=places, may_ask=True, **how)
+            grew = any(parts.keys() != before.get(p, {}).keys() for p, parts in state.items())
+            if grew and not all(before.get(p) for p in params):
+                raise FirstStepError(
+                    f"the first step of {type(self._optimiser).__name__} makes the arrays that it "
+                    f"keeps, and differs from all later ones. Take it before: step(...)."
+                )
+            return traced
         finally:
-            self._grew = any(parts.keys() != before.get(p, {}).keys() for p, parts in state.items())
             for p in list(state):
                 if p in before:
                     state[p].clear()

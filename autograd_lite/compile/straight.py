@@ -1,25 +1,22 @@
-"""Lines of arithmetic in a row, handed to LLVM by numba in one piece.
+"""Lines of arithmetic, handed to LLVM by numba in one piece.
 
 numba takes some 4 ms to find the type of each line and to lower it; what it then emits for an
-addition is one instruction. Here the lines are one function that it knows how to lower, by asking
+addition is one instruction. Here all lines are one function that it knows how to lower, by asking
 numba once for each operation and its types. So the instructions are numba's, for its own reasons.
 """
 
 from __future__ import annotations
 
 import ast
-import functools
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.compile.machine import WORD
 from autograd_lite.compile.sheet import LoweringError
-
-HANDING = ("argument", "let_go", "take_back", "handed")
-"""Functions of `handing` that lines call."""
 
 APART = {
     np.exp, np.expm1, np.log, np.log2, np.log10, np.log1p, np.power, np.sin, np.cos,
@@ -30,33 +27,67 @@ OFTEN = 32
 """Calls from which one of those is a function of its own: LLVM takes seconds for copies."""
 
 STACK = 1 << 16
-"""Bytes of an array that lies on the stack; others are numba's."""
+"""Bytes of an array that lies on the stack; others get memory of their own."""
 
 SIGNS: dict[type, Any] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
     ast.Div: operator.truediv, ast.Mod: operator.mod, ast.FloorDiv: operator.floordiv,
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_, ast.BitXor: operator.xor, ast.USub: operator.neg,
-    ast.Invert: operator.invert,
+    ast.BitOr: operator.or_, ast.BitXor: operator.xor, ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift, ast.USub: operator.neg, ast.Invert: operator.invert,
 }  # fmt: skip
 
 
-# -------------------------------------------------------------- the source
+def straight(
+    source: str,
+    given: Sequence[tuple[str, int]],
+    found: Sequence[tuple[str, bool]],
+    *,
+    direct: bool,
+) -> Any:
+    """Return a function for numba, as Python's C interface calls one; `machine_code` says of what.
 
+    It gets the addresses of a table and of the arguments, and how many they are.
+    """
+    from numba.core import types
+    from numba.extending import intrinsic
 
-def packed(source: str) -> str:
-    """Return the source of a function in which lines in a row are one call."""
-    tree = ast.parse(source)
-    *_, function = tree.body
+    from autograd_lite.compile.handing import Emitter, argument, handed, kind_of
+
+    (function,) = ast.parse(source).body
     assert isinstance(function, ast.FunctionDef)
-    blocks: list[str] = []
-    known = {x.arg for x in function.args.args}
-    function.body = [*_packed(function.body, _counts(function), blocks, known)]
-    if not blocks:
-        return source
-    head = [f"from {__name__} import straight", "", *blocks, "", ""]
-    return "\n".join([*head, ast.unparse(tree), ""])
+    names = [x.arg for x in function.args.args]
+    lines, parts = function.body, list[ast.expr]()
+    match lines[-1]:
+        case ast.Return(value):
+            lines = lines[:-1]
+            parts = value.elts if isinstance(value, ast.Tuple) else [value] if value else []
+
+    def typed(typing: Any, me: Any, args: Any, count: Any) -> Any:
+        kinds = {name: kind_of(*how) for name, how in zip(names, given, strict=True)}
+        writer = _Writer(typing, kinds, _counts(function))
+        emitters = [writer.statement(s) for s in lines]
+        numbers = [writer.expression(x) for x in parts]
+
+        def emit(context: Any, builder: Any, _: Any, values: Any) -> Any:
+            e, known = Emitter(context, builder), dict[Any, Any]()
+            table, at, count = values
+            for i, (name, how) in enumerate(zip(names, given, strict=True)):
+                known[name] = argument(e, e.load(at, WORD * i), *how)
+            state = None if direct else e.call("PyEval_SaveThread", types.intp)
+            for emitter in emitters:
+                emitter(context, builder, known)
+            made = [(kind, number(context, builder, known)) for kind, number in numbers]
+            for name in writer.large:
+                e.call("PyMem_RawFree", types.void, known[name, "memory"])
+            if state is not None:
+                e.call("PyEval_RestoreThread", types.void, state)
+            return handed(e, table, at, count, found, made)
+
+        return types.intp(me, args, count), emit
+
+    return intrinsic(typed)
 
 
 def _counts(node: ast.AST) -> dict[str, int]:
@@ -68,179 +99,46 @@ def _counts(node: ast.AST) -> dict[str, int]:
     return found
 
 
-def _packed(
-    body: list[ast.stmt], used: dict[str, int], blocks: list[str], known: set[str]
-) -> Iterator[ast.stmt]:
-    """Return statements where those in a row are calls; add to what is known."""
-    run: list[ast.stmt] = []
-    before = set(known)
-    for statement in [*body, None]:
-        if statement is not None and _is_straight(statement):
-            run.append(statement)
-        else:
-            if run:
-                yield _call(run, used, blocks, before)
-            run = []
-            if isinstance(statement, ast.For):
-                statement.body = [*_packed(statement.body, used, blocks, known | _made(statement))]
-            if statement is not None:
-                yield statement
-        if statement is not None:
-            known |= _made(statement)
-        if not run:
-            before = set(known)
-
-
 def _made(statement: ast.AST) -> set[str]:
     """Return the names that a statement sets."""
     names = (x for x in ast.walk(statement) if isinstance(x, ast.Name))
     return {x.id for x in names if isinstance(x.ctx, ast.Store)}
 
 
-def _call(run: list[ast.stmt], used: dict[str, int], blocks: list[str], known: set[str]) -> Any:
-    """Return a statement that does those of a run."""
-    module = ast.Module(run, [])
-    inside = _counts(module)
-    made: dict[str, None] = {}
-    given: dict[str, None] = {}
-    for s in run:
-        names = [x.id for x in ast.walk(s) if isinstance(x, ast.Name)]
-        new = _made(s)
-        if not isinstance(s, ast.For):  # Where that has no rounds, what it sets stays as it is.
-            names = [x for x in names if x not in new or names.count(x) > 1]
-        given |= dict.fromkeys(x for x in names if x in known and x not in made)
-        made |= dict.fromkeys(x for x in names if x in new) | dict.fromkeys(sorted(new))
-    results = [x for x in made if used[x] > inside[x]]
-    name = f"block{len(blocks)}"
-    text = ast.unparse(module)
-    blocks.append(
-        f"{name} = straight({' '.join(given)!r}, {' '.join(results)!r}, '''\n{text}\n''')"
-    )
-    call = f"{name}({', '.join(given)})"
-    (statement,) = ast.parse(f"{', '.join(results)} = {call}" if results else call).body
-    return statement
-
-
-def _is_straight(statement: ast.stmt) -> bool:
-    """Return whether it is an assignment, or a loop of them."""
-    match statement:
-        case ast.Assign([ast.Name()], ast.Call() as value) if _array_of(value):
-            return True
-        case ast.Assign([target], value):
-            return (isinstance(target, ast.Name) or _is_entry(target)) and _is_plain(value)
-        case ast.AugAssign(target, sign, value):
-            return _is_entry(target) and type(sign) in SIGNS and _is_plain(value)
-        case ast.For(ast.Name(), ast.Call(ast.Name("range"), [count], []), body, []):
-            return _is_plain(count) and all(map(_is_straight, body))
-    return False
-
-
-def _array_of(x: ast.Call) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
-    """Return the shape and dtype of the array that a call makes, if the stack has room for it."""
-    match x:
-        case ast.Call(
-            ast.Attribute(ast.Name("np"), "empty" | "zeros"), [shape, ast.Attribute() as of]
-        ):
-            sizes, dtype = ast.literal_eval(shape), np.dtype(of.attr)
-            return (sizes, dtype) if math.prod(sizes) * dtype.itemsize <= STACK else None
-    return None
-
-
-def _is_entry(x: ast.AST) -> bool:
-    """Return whether it is an entry of an array that has axes."""
-    if not (isinstance(x, ast.Subscript) and isinstance(x.value, ast.Name)):
-        return False
-    places = _places(x)
-    return bool(places) and all(map(_is_plain, places))
-
-
 def _places(x: ast.Subscript) -> list[ast.expr]:
     return x.slice.elts if isinstance(x.slice, ast.Tuple) else [x.slice]
 
 
-def _is_plain(x: ast.expr) -> bool:
-    match x:
-        case ast.Name() | ast.Constant() | ast.Attribute(value=ast.Name("np"), attr="inf" | "nan"):
-            return True
-        case ast.Subscript(ast.Attribute(ast.Name(), "shape"), place):
-            return _is_plain(place)
-        case ast.Subscript():
-            return _is_entry(x)
-        case ast.BinOp(a, sign, b) | ast.Compare(a, [sign], [b]):
-            return type(sign) in SIGNS and _is_plain(a) and _is_plain(b)
-        case ast.UnaryOp(sign, a):
-            return type(sign) in SIGNS and _is_plain(a)
-        case ast.IfExp(test, a, b):
-            return all(map(_is_plain, (test, a, b)))
-        case ast.Call(ast.Attribute(ast.Name("np" | "math")), arguments, []):
-            return all(map(_is_plain, arguments))
-        case ast.Call(ast.Name(name), arguments, []):
-            return name in ("pick", *HANDING) and all(map(_is_plain, arguments))
-    return False
-
-
-# -------------------------------------------------------------- the instructions
-
-
-def straight(given: str, results: str, text: str) -> Any:
-    """Return a function for code that numba compiles: lines of arithmetic.
-
-    - `given`, `results`: names, with spaces between them.
-    """
-    from numba.extending import intrinsic
-
-    lines = functools.partial(_lines, given.split(), results.split(), text)
-    arguments = ", ".join(["context", *(f"a{i}" for i, _ in enumerate(given.split()))])
-    names: dict[str, Any] = {"lines": lines}
-    exec(f"def block({arguments}): return lines({arguments})", names)
-    return intrinsic(names["block"])
-
-
-def _lines(given: list[str], names: list[str], text: str, typing: Any, *kinds: Any) -> Any:
-    """Return the signature of a block, and what emits it."""
-    from numba.core.types import containers, none
-
-    module = ast.parse(text)
-    used = _counts(module)
-    used |= {name: used[name] + 1 for name in names}
-    writer = _Writer(typing, dict(zip(given, kinds, strict=True)), used)
-    emitters = [writer.statement(s) for s in module.body]
-    found = [writer.kinds[name] for name in names]
-    result = found[0] if len(found) == 1 else containers.Tuple(found) if found else none
-
-    def emit(context: Any, builder: Any, _: Any, values: Any) -> Any:
-        known = dict(zip(given, values, strict=True))
-        for emitter in emitters:
-            emitter(context, builder, known)
-        if len(found) == 1:
-            return known[names[0]]
-        if not found:
-            return context.get_dummy_value()
-        return context.make_tuple(builder, result, [known[name] for name in names])
-
-    return result(*kinds), emit
-
-
 class _Writer:
-    """Finds types as numba does, and what emits each expression."""
+    """Finds types as numba does, and what emits each expression.
+
+    - `large`: arrays with memory of their own, to be freed in the end.
+    """
 
     def __init__(self, typing: Any, kinds: dict[str, Any], used: dict[str, int]) -> None:
         self._typing, self.kinds, self._used = typing, kinds, used
+        self.large: list[str] = []
+        self._loops = 0
         self._known: dict[Any, Any] = {}
         self._impls: dict[Any, Any] = {}
         self._calls: dict[Any, int] = {}
 
     def statement(self, s: Any) -> Any:
         """Return what emits an assignment, or a loop."""
-        if isinstance(s, ast.For):
-            return self._loop(s)
-        if isinstance(s, ast.AugAssign):
-            before = ast.parse(ast.unparse(s.target), mode="eval").body
-            s = ast.Assign([s.target], ast.BinOp(before, s.op, s.value))
-        (target,) = s.targets
-        if isinstance(s.value, ast.Call) and (array_of := _array_of(s.value)):
-            return self._array(target.id, *array_of, zeros="zeros" in ast.unparse(s.value.func))
-        kind, value = self.expression(s.value)
+        match s:
+            case ast.For():
+                return self._loop(s)
+            case ast.Assign(
+                [ast.Name(name)],
+                ast.Call(ast.Attribute(ast.Name("np"), "empty" | "zeros" as how), [shape, of]),
+            ):
+                dtype = np.dtype(ast.unparse(of).removeprefix("np."))
+                return self._array(name, ast.literal_eval(shape), dtype, zeros=how == "zeros")
+            case ast.AugAssign(target, sign, x):
+                before = ast.parse(ast.unparse(target), mode="eval").body
+                kind, value = self.expression(ast.BinOp(before, sign, x))
+            case ast.Assign([target], x):
+                kind, value = self.expression(x)
         if isinstance(target, ast.Name):
             self.kinds[target.id] = kind
 
@@ -257,20 +155,35 @@ class _Writer:
         return store
 
     def _array(self, name: str, shape: Any, dtype: np.dtype[Any], *, zeros: bool) -> Any:
-        """Return what emits an array on the stack."""
+        """Return what emits an array."""
         from numba import from_dtype
         from numba.core import cgutils, types
         from numba.np.arrayobj import populate_array
 
-        of = from_dtype(dtype)
+        from autograd_lite.compile.handing import Emitter
+
+        of, count = from_dtype(dtype), math.prod(shape)
         self.kinds[name] = types.Array(of, len(shape), "C")
+        large = count * dtype.itemsize > STACK
+        if large and self._loops:
+            raise LoweringError("a large array in a loop")
+        self.large += [name] * large
         steps = [math.prod(shape[i + 1 :]) * dtype.itemsize for i in range(len(shape))]
 
         def emit(context: Any, builder: Any, known: Any) -> None:
             word = context.get_value_type(types.intp)
-            data = cgutils.alloca_once(builder, context.get_data_type(of), word(math.prod(shape)))
+            kind, size = context.get_data_type(of), word(count * dtype.itemsize)
+            if large:
+                e = Emitter(context, builder)
+                known[name, "memory"] = memory = e.call("PyMem_RawMalloc", types.intp, size)
+                data = builder.inttoptr(memory, kind.as_pointer())
+                with cgutils.if_unlikely(builder, cgutils.is_null(builder, data)):
+                    e.call("PyGILState_Ensure", types.int32)  # Other threads may run Python.
+                    e.call("PyErr_NoMemory", types.intp)
+                    context.call_conv.return_value(builder, e.word(0))
+            else:
+                data = cgutils.alloca_once(builder, kind, word(count))
             if zeros:
-                size = word(math.prod(shape) * dtype.itemsize)
                 cgutils.memset(builder, data, size, 0)
             array = context.make_array(self.kinds[name])(context, builder)
             populate_array(
@@ -293,6 +206,7 @@ class _Writer:
         )
         first = {name: self.kinds[name] for name in kept if name in self.kinds}
         wanted = dict(first)
+        self._loops += 1
         while True:
             self.kinds |= {**wanted, s.target.id: types.intp}
             body = [self.statement(x) for x in s.body]
@@ -303,6 +217,7 @@ class _Writer:
             if None in common.values():
                 raise LoweringError("a loop that changes the type of what it goes on with")
             wanted = common
+        self._loops -= 1
         self.kinds |= wanted
 
         def emit(context: Any, builder: Any, known: Any) -> None:
@@ -359,37 +274,35 @@ class _Writer:
             case ast.UnaryOp(sign, a):
                 return self._applied(SIGNS[type(sign)], a)
             case ast.IfExp(test, a, b):
-                return self._chosen(*map(self.expression, (test, a, b)))
+                return self._chosen(*map(self.expression, (test, a, b)), apart=True)
             case ast.Call(ast.Attribute(ast.Name(module), name), operands):
                 return self._applied(getattr({"np": np, "math": math}[module], name), *operands)
             case ast.Call(ast.Name("pick"), operands):
-                from autograd_lite.compile.choice import pick
+                return self._chosen(*map(self.expression, operands), apart=False)
+        raise LoweringError(ast.unparse(x))
 
-                return self._applied(pick, *operands)
-            case ast.Call(ast.Name(name), operands):
-                from autograd_lite.compile import handing
+    def _chosen(self, test: Any, *branches: Any, apart: bool) -> tuple[Any, Any]:
+        """Return the type of one of two expressions, and what emits that one.
 
-                places = [getattr(a, "id", None) or ast.literal_eval(a) for a in operands[:4]]
-                if name == HANDING[-1]:
-                    places[4:] = map(self.expression, operands[4:])
-                found: tuple[Any, Any] = getattr(handing, name)(*places)
-                return found
-        raise NotImplementedError(ast.unparse(x))
-
-    def _chosen(self, test: Any, *branches: Any) -> tuple[Any, Any]:
-        """Return the type of one of two expressions, and what emits that one."""
+        If they are `apart`, the other one is not computed; LLVM takes more than linear time for
+        such branches: 400 of them in a row compile in a minute, and 400 choices in a second.
+        """
         from numba.core import types
 
         kind = self._typing.unify_types(*(of for of, _ in branches))
 
         def emit(context: Any, builder: Any, known: Any) -> Any:
-            held = context.cast(builder, test[1](context, builder, known), test[0], types.boolean)
-            ends = []
+            def cast(expression: tuple[Any, Any], wanted: Any) -> Any:
+                of, value = expression
+                return context.cast(builder, value(context, builder, {**known}), of, wanted)
+
+            held, ends = cast(test, types.boolean), []
+            if not apart:
+                return builder.select(held, *(cast(branch, kind) for branch in branches))
             with builder.if_else(held) as ways:
-                for way, (of, value) in zip(ways, branches, strict=True):
+                for way, branch in zip(ways, branches, strict=True):
                     with way:
-                        found = context.cast(builder, value(context, builder, {**known}), of, kind)
-                        ends.append((found, builder.block))
+                        ends.append((cast(branch, kind), builder.block))
             result = builder.phi(context.get_value_type(kind))
             for end in ends:
                 result.add_incoming(*end)
@@ -411,6 +324,8 @@ class _Writer:
                 for of, place in places
             ]
             lies = self._lies(name, context, builder, known)
+            if not at:
+                return lies[0]
             return cgutils.get_item_pointer2(
                 context, builder, *lies, kind.layout, at, wraparound=not known_places
             )

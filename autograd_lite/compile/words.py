@@ -14,77 +14,65 @@ from typing import Any
 
 from autograd_lite.compile.machine import WORD, Code, code, llvm, target
 
-W = f"i{8 * WORD}"
 INT = ("PyDict_Next", "PyDict_SetItem", "memcmp")
 """Functions of C that return an int; others return a word, or nothing."""
 
 SIGNS: dict[type, str] = {
-    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Eq: "eq", ast.NotEq: "ne",
-    ast.Lt: "slt", ast.LtE: "sle", ast.Gt: "sgt", ast.GtE: "sge",
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Eq: "==", ast.NotEq: "!=",
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
 }  # fmt: skip
 
 
 def functions(source: str, constants: dict[str, int]) -> Code:
     """Return the functions of a source, in which some names are numbers."""
-    declared: dict[str, str] = {}
-    found = [x for x in ast.parse(source).body if isinstance(x, ast.FunctionDef)]
-    texts = [_Function(f, constants, declared).text() for f in found]
-    names = [f.name for f in found]
-    texts += [text for name, text in declared.items() if name not in names]
-    text = "\n".join(texts)
 
     def make() -> tuple[bytes, Any, list[str]]:
-        module, machine = llvm().parse_assembly(text), target()
+        from llvmlite import ir
+
+        written = ir.Module()
+        found = [x for x in ast.parse(source).body if isinstance(x, ast.FunctionDef)]
+        for function in found:
+            _Function(function, constants, written)
+        module, machine = llvm().parse_assembly(str(written)), target()
         options = llvm().create_pipeline_tuning_options(speed_level=2)
         passes = llvm().create_pass_builder(machine, options)
         passes.getModulePassManager().run(module, passes)
-        return machine.emit_object(module), module, names
+        return machine.emit_object(module), module, [function.name for function in found]
 
-    return code(text, make)
-
-
-def _to(kind: str) -> str:
-    """Return the type of an address of something; since LLVM 16, there is one."""
-    return "ptr" if llvm().llvm_version_info[0] >= 16 else f"{kind}*"
+    return code(f"{source}\n{constants}", make)
 
 
 class _Function:
     """Writes a function in LLVM's language; LLVM itself finds out what is needed of it."""
 
-    def __init__(
-        self, function: ast.FunctionDef, constants: dict[str, int], declared: dict[str, str]
-    ) -> None:
-        self._function, self._constants, self._declared = function, constants, declared
-        self._names: dict[str, None] = {}
-        self._lines: list[str] = []
-        self._count = 0
+    def __init__(self, function: ast.FunctionDef, constants: dict[str, int], module: Any) -> None:
+        from llvmlite import ir
 
-    def text(self) -> str:
-        """Return the function."""
-        given = [x.arg for x in self._function.args.args]
-        for name in given:
-            self._put(name, f"%{name}.given")
-        self._all(self._function.body)
-        arguments = ", ".join(f"{W} %{name}.given" for name in given)
-        variables = [f"%{name} = alloca {W}" for name in self._names]
-        body = "\n".join([*variables, *self._lines, f"ret {W} 0"])
-        return f"define {W} @{self._function.name}({arguments}) {{\n{body}\n}}\n"
+        self._ir, self._word = ir, ir.IntType(8 * WORD)
+        self._constants, self._module = constants, module
+        self._slots: dict[str, Any] = {}
+        given = [x.arg for x in function.args.args]
+        made = self._named(function.name, len(given))
+        self._b = ir.IRBuilder(made.append_basic_block())
+        for name, value in zip(given, made.args, strict=True):
+            self._put(name, value)
+        self._all(function.body)
+        self._b.ret(self._word(0))
 
-    def _new(self, text: str, sign: str = "%t") -> str:
-        self._count += 1
-        if text:
-            self._lines.append(f"{sign}{self._count} = {text}")
-        return f"{sign}{self._count}"
+    def _named(self, name: str, count: int) -> Any:
+        """Return a function of so many words, of the source or of C."""
+        kind = self._ir.IntType(32) if name in INT else self._word
+        of = self._ir.FunctionType(kind, [self._word] * count)
+        return self._module.globals.get(name) or self._ir.Function(self._module, of, name)
 
-    def _labels(self, count: int) -> list[str]:
-        return [self._new("", "l") for _ in range(count)]
+    def _put(self, name: str, value: Any) -> None:
+        if name not in self._slots:
+            with self._b.goto_entry_block():
+                self._slots[name] = self._b.alloca(self._word)
+        self._b.store(value, self._slots[name])
 
-    def _at(self, label: str) -> None:
-        self._lines += [f"br label %{label}", f"{label}:"]
-
-    def _put(self, name: str, value: str) -> None:
-        self._names[name] = None
-        self._lines.append(f"store {W} {value}, {_to(W)} %{name}")
+    def _blocks(self, count: int) -> list[Any]:
+        return [self._b.append_basic_block() for _ in range(count)]
 
     def _all(self, body: Sequence[ast.stmt]) -> None:
         for s in body:
@@ -105,25 +93,27 @@ class _Function:
             case ast.AugAssign(ast.Name(name) as before, sign, x):
                 self._put(name, self._value(ast.BinOp(before, sign, x)))
             case ast.Return(ast.expr() as x):
-                self._lines.append(f"ret {W} {self._value(x)}")
-                self._lines.append(f"{self._labels(1)[0]}:")
+                self._b.ret(self._value(x))
+                self._b.position_at_end(*self._blocks(1))
             case ast.If(condition, body, orelse):
-                yes, no, end = self._labels(3)
+                yes, no, end = self._blocks(3)
                 self._branch(condition, yes, no)
-                for label, part in ((yes, body), (no, orelse)):
-                    self._lines.append(f"{label}:")
+                for block, part in ((yes, body), (no, orelse)):
+                    self._b.position_at_end(block)
                     self._all(part)
-                    self._lines.append(f"br label %{end}")
-                self._lines.append(f"{end}:")
+                    self._b.branch(end)
+                self._b.position_at_end(end)
             case ast.While(condition, body):
-                start, inside, end = self._labels(3)
-                self._at(start)
+                start, inside, end = self._blocks(3)
+                self._b.branch(start)
+                self._b.position_at_end(start)
                 self._branch(condition, inside, end)
-                self._lines.append(f"{inside}:")
+                self._b.position_at_end(inside)
                 self._all(body)
-                self._lines += [f"br label %{start}", f"{end}:"]
+                self._b.branch(start)
+                self._b.position_at_end(end)
             case ast.For(ast.Name(name), ast.Call(ast.Name("range"), [end]), body):
-                self._statement(ast.parse(f"{name} = 0").body[0])
+                self._put(name, self._word(0))
                 loop = ast.parse(f"while {name} < {ast.unparse(end)}: {name} += 1").body[0]
                 assert isinstance(loop, ast.While)
                 loop.body = [*body, *loop.body]
@@ -131,53 +121,45 @@ class _Function:
             case _:
                 raise NotImplementedError(ast.unparse(s))
 
-    def _branch(self, x: ast.expr, yes: str, no: str) -> None:
-        """Go on at one of two labels."""
+    def _branch(self, x: ast.expr, yes: Any, no: Any) -> None:
+        """Go on in one of two blocks."""
         match x:
             case ast.BoolOp(sign, parts):
                 for part in parts[:-1]:
-                    (after,) = self._labels(1)
+                    (after,) = self._blocks(1)
                     ends = (after, no) if isinstance(sign, ast.And) else (yes, after)
                     self._branch(part, *ends)
-                    self._lines.append(f"{after}:")
+                    self._b.position_at_end(after)
                 self._branch(parts[-1], yes, no)
             case ast.UnaryOp(ast.Not(), part):
                 self._branch(part, no, yes)
             case ast.Compare(a, [sign], [b]):
-                a_text, b_text = self._value(a), self._value(b)
-                held = self._new(f"icmp {SIGNS[type(sign)]} {W} {a_text}, {b_text}")
-                self._lines.append(f"br i1 {held}, label %{yes}, label %{no}")
+                held = self._b.icmp_signed(SIGNS[type(sign)], self._value(a), self._value(b))
+                self._b.cbranch(held, yes, no)
             case _:
                 self._branch(ast.Compare(x, [ast.NotEq()], [ast.Constant(0)]), yes, no)
 
-    def _value(self, x: ast.expr) -> str:
+    def _value(self, x: ast.expr) -> Any:
         match x:
             case ast.Constant(int(value)):
-                return str(int(value))
+                return self._word(int(value))
+            case ast.Name(name) if name in self._constants:
+                return self._word(self._constants[name])
             case ast.Name(name):
-                if name in self._constants:
-                    return str(self._constants[name])
-                return self._new(f"load {W}, {_to(W)} %{name}")
+                return self._b.load(self._slots[name])
             case ast.BinOp(a, sign, b):
-                return self._new(f"{SIGNS[type(sign)]} {W} {self._value(a)}, {self._value(b)}")
+                return getattr(self._b, SIGNS[type(sign)])(self._value(a), self._value(b))
             case ast.Call(ast.Name(name), arguments):
                 return self._call(name, [*map(self._value, arguments)])
         raise NotImplementedError(ast.unparse(x))
 
-    def _call(self, name: str, values: list[str]) -> str:
+    def _call(self, name: str, values: list[Any]) -> Any:
         if name in ("load", "store"):
-            place = self._new(f"inttoptr {W} {values[0]} to {_to(W)}")
-            if name == "load":
-                return self._new(f"load {W}, {_to(W)} {place}")
-            self._lines.append(f"store {W} {values[1]}, {_to(W)} {place}")
-            return "0"
-        kind = "i32" if name in INT else W
-        given = f"({', '.join(f'{W} {x}' for x in values[name == 'run' :])})"
-        kinds = f"({', '.join([W] * len(values[name == 'run' :]))})"
+            place = self._b.inttoptr(values[0], self._word.as_pointer())
+            return self._b.load(place) if name == "load" else self._b.store(values[1], place)
         if name == "run":
-            place = self._new(f"inttoptr {W} {values[0]} to {_to(f'{W} {kinds}')}")
-        else:
-            place = f"@{name}"
-            self._declared[name] = f"declare {kind} {place}{kinds}"
-        found = self._new(f"call {kind} {place}{given}")
-        return self._new(f"sext i32 {found} to {W}") if kind != W else found
+            at, *values = values
+            of = self._ir.FunctionType(self._word, [self._word] * len(values))
+            return self._b.call(self._b.inttoptr(at, of.as_pointer()), values)
+        found = self._b.call(self._named(name, len(values)), values)
+        return self._b.sext(found, self._word) if name in INT else found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
@@ -17,7 +17,7 @@ from autograd_lite.core.node import result_of
 from autograd_lite.core.operands import has_values
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
-from autograd_lite.functional.tracing import require_function
+from autograd_lite.functional.tracing import require_function, upstream
 from autograd_lite.tensor import Tensor
 
 AGAIN = ContextVar("AGAIN", default=False)
@@ -202,8 +202,8 @@ class _Segment:
                 f"numbers, and arrays that change, as arguments."
             )
         known = {*self.others, *(x for x in operands if isinstance(x, Tensor))}
-        for x in _leaves_behind(outputs, known):
-            if x._birth < since:
+        for x in upstream(outputs, lambda x: x.is_leaf, known):
+            if x.is_leaf and x._birth < since:
                 raise GradientError(
                     f"{self.name} uses {x._label()} now, and did not when it was recorded."
                 )
@@ -271,10 +271,8 @@ def _parted(joined: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
 
 def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
     """Return the tensors that outputs depend on and that were there before."""
-    waiting = list(outputs)
-    seen, found = set(waiting), []
-    while waiting:
-        node = waiting.pop()
+    found = []
+    for node in upstream(outputs, lambda x: x._birth < since):
         if node._birth < since:
             found.append(node)
             continue
@@ -286,22 +284,4 @@ def _used_besides(outputs: Sequence[Tensor], since: int) -> list[Tensor]:
                     f"checkpoint: the function changes {x._label()}, which is not its own, in "
                     f"place, and would do so again in the backward pass. Change a copy of it."
                 )
-        for x in operands_of(node):
-            if x is not None and x.requires_grad and x not in seen:
-                seen.add(x)
-                waiting.append(x)
     return sorted(found, key=lambda x: x._birth)
-
-
-def _leaves_behind(outputs: Sequence[Tensor], known: set[Any]) -> Iterator[Tensor]:
-    """Yield the leaves that outputs depend on by another way than through what is known."""
-    waiting = list(outputs)
-    seen = {*waiting, *known}
-    while waiting:
-        node = waiting.pop()
-        if node.is_leaf:
-            yield node
-        for x in operands_of(node):
-            if x is not None and x.requires_grad and x not in seen:
-                seen.add(x)
-                waiting.append(x)

@@ -7,7 +7,7 @@ linear does to a tangent what it does to its operand; and any other rule is tran
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.core.backward import fit, of_kind, operands_of, seen_by_rules
 from autograd_lite.core.modes import enable_grad
 from autograd_lite.core.operands import owned
-from autograd_lite.functional.tracing import pull_back
+from autograd_lite.functional.tracing import pull_back, upstream
 from autograd_lite.tensor import Tensor
 
 
@@ -30,7 +30,15 @@ def push_forward(
     moved: dict[Any, Any] = {}
     for x, v in zip(inputs, tangents, strict=True):
         moved[x] = _cast(v if linked or not isinstance(v, Tensor) else v.data, x._array)
-    for node, operands in _oldest_first(outputs, moved):
+    oldest = min((x._birth for x in inputs), default=0)
+
+    def is_outside(x: Any) -> bool:
+        return x._birth < oldest or x._primitive is None or x in moved
+
+    between = (y for y in outputs if y._requires_grad)
+    nodes = [x for x in upstream(between, is_outside) if not is_outside(x)]
+    for node in sorted(nodes, key=lambda x: x._birth):
+        operands = operands_of(node)
         along = [(i, moved[x]) for i, x in enumerate(operands) if x in moved]
         if along:
             if node._array.dtype.kind == "c" or node._taps:
@@ -40,24 +48,6 @@ def push_forward(
         return [owned(moved.get(y, np.zeros(y.shape, y.dtype))) for y in outputs]
     with enable_grad():
         return [moved[y].copy() if y in moved else np.zeros(y.shape)[()] for y in outputs]
-
-
-def _oldest_first(
-    outputs: Sequence[Tensor], inputs: Iterable[Tensor]
-) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """Yield what outputs were computed from since the inputs were made, with its operands."""
-    oldest = min((x._birth for x in inputs), default=0)
-    found: dict[int, tuple[Any, tuple[Any, ...]]] = {}
-    waiting: list[Any] = [y for y in outputs if y._requires_grad and y not in inputs]
-    while waiting:
-        node = waiting.pop()
-        birth = node._birth
-        if birth < oldest or birth in found or node._primitive is None or node in inputs:
-            continue
-        operands = operands_of(node)
-        found[birth] = node, operands
-        waiting += [x for x in operands if x is not None and x._requires_grad]
-    return map(found.__getitem__, sorted(found))
 
 
 def _cast(v: Any, like: Any) -> Any:

@@ -6,7 +6,7 @@ import operator
 import struct
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Self
 
@@ -235,22 +235,36 @@ class Trace:
 
         Only what requires a gradient counts, and can still be differentiated by.
         """
-        inputs, waiting = set(self.inputs), [x for x in outputs if x.requires_grad]
-        seen = set(waiting)
+        inputs = set(self.inputs)
         linked = reached = False
-        while waiting and not (linked and reached):
-            tensor = waiting.pop()
+        for tensor in upstream([x for x in outputs if x.requires_grad], inputs.__contains__):
             if tensor in inputs:
                 reached = True
                 linked = linked or not tensor.is_leaf  # It is a tensor of an outer level.
             elif tensor.is_leaf:
                 linked = linked or getattr(tensor, "active", True)
-            else:
-                for x in operands_of(tensor):
-                    if x is not None and x._requires_grad and x not in seen:
-                        seen.add(x)
-                        waiting.append(x)
+            if linked and reached:
+                break
         return linked, reached
+
+
+def upstream(
+    outputs: Iterable[Tensor], ends: Callable[[Tensor], bool], known: Iterable[Tensor] = ()
+) -> Iterator[Tensor]:
+    """Yield outputs and what they depend on, if it requires a gradient, each once.
+
+    It goes no further at what is `known`, which is left out, and where `ends` is true.
+    """
+    waiting = [*outputs]
+    seen = {*waiting, *known}
+    while waiting:
+        tensor = waiting.pop()
+        yield tensor
+        if not ends(tensor):
+            for x in operands_of(tensor):
+                if x is not None and x._requires_grad and x not in seen:
+                    seen.add(x)
+                    waiting.append(x)
 
 
 def _is_fixed(x: Any) -> bool:

@@ -64,21 +64,9 @@ class _Conv(Module):
             self.bias = Tensor(start, requires_grad=True, dtype=dtype)
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Slide the filters over `x`.
+        """Slide the filters over `x`, of shape (batch, in_channels, length), or without the batch.
 
-        Parameters
-        ----------
-        x : Tensor or array_like, shape (batch, in_channels, length)
-            Or (batch, in_channels, height, width), of images; or either without the batch.
-
-        Returns
-        -------
-        Tensor, shape (batch, out_channels, places), or (batch, out_channels, places down, across)
-
-        Raises
-        ------
-        ValueError
-            If `x` is of another shape, or smaller than the window.
+        The result is (batch, out_channels, places). Images have two axes in place of the last.
         """
         slide = conv1d if self.axes == 1 else conv2d
         return slide(
@@ -148,7 +136,8 @@ class Conv1d(_Conv):
     TypeError
         If a number is not an integer, or `rng` is not a generator.
     ValueError
-        If a number is too small, or `groups` does not divide the channels.
+        If a number is too small, or `groups` does not divide the channels; on a call, if the input
+        is of another shape, or smaller than the window.
 
     Examples
     --------

@@ -443,39 +443,37 @@ def _are_labels(labels: Any, name: str, classes: int, ignore: int) -> Any:
     return labels
 
 
-def _class_weights(name: str, weight: Any, x: Tensor, axis: int) -> NDArray[Any] | None:
+def _classes(name: str, x: Tensor, weight: Any) -> tuple[int, NDArray[Any] | None]:
+    """Return the axis of the classes, and their weights."""
+    if x.ndim == 0:
+        raise ValueError(
+            f"{name} needs an input of shape (classes,), (rows, classes) or (rows, classes, ...), "
+            f"got ()."
+        )
+    axis = min(x.ndim - 1, 1)
     if weight is None:
-        return None
+        return axis, None
     weights = _constant(name, "weight", weight, x.dtype)
     if weights.shape != (x.shape[axis],):
         raise ValueError(
             f"{name} needs one weight for each of {x.shape[axis]} classes, got weight: "
             f"{weights.shape}."
         )
-    return weights
-
-
-def _axis_of_classes(name: str, x: Tensor) -> int:
-    if x.ndim == 0:
-        raise ValueError(
-            f"{name} needs an input of shape (classes,), (rows, classes) or (rows, classes, ...), "
-            f"got ()."
-        )
-    return min(x.ndim - 1, 1)
+    return axis, weights
 
 
 def _of_labels(
     name: str,
     logs: Any,
-    labels: Any,
-    some_ignored: bool,
+    target: Any,
     axis: int,
     weights: Any,
     ignore: int,
     reduction: str,
-    smoothing: float,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Compare log-probabilities with labels."""
+    labels, some_ignored = _labels(name, logs, target, axis, ignore, weights)
     factors: Any = None  # Of each row.
     counts: Any = None
     if some_ignored:
@@ -533,10 +531,8 @@ def nll_loss(
     """
     check_reduction("nll_loss", reduction)
     x = _input("nll_loss", input)
-    axis = _axis_of_classes("nll_loss", x)
-    weights = _class_weights("nll_loss", weight, x, axis)
-    labels = _labels("nll_loss", x, target, axis, ignore_index, weights)
-    return _of_labels("nll_loss", x, *labels, axis, weights, ignore_index, reduction, 0.0)
+    axis, weights = _classes("nll_loss", x, weight)
+    return _of_labels("nll_loss", x, target, axis, weights, ignore_index, reduction)
 
 
 def cross_entropy(
@@ -559,18 +555,15 @@ def cross_entropy(
     check_reduction(name, reduction)
     check_range(name, "from 0 to 1", label_smoothing=label_smoothing)
     x = _input(name, input)
-    axis = _axis_of_classes(name, x)
-    weights = _class_weights(name, weight, x, axis)
+    axis, weights = _classes(name, x, weight)
     given: Any = target if is_recorder(target) else np.asarray(target)
-    if given.dtype.kind == "f" and given.shape == x.shape:  # Probabilities.
-        x, p = _pair(name, x, given)
-        logs: Any = log_softmax(x, axis=axis)
-        if label_smoothing:
-            p = (1 - label_smoothing) * p + label_smoothing / x.shape[axis]
-        if weights is not None:
-            p = p * weights.reshape((-1,) + (1,) * (x.ndim - axis - 1))
-        return _reduce(-ops.sum(p * logs, axis=axis), reduction)
-    labels = _labels(name, x, given, axis, ignore_index, weights)
-    logs = log_softmax(x, axis=axis)
+    logs: Any = log_softmax(x, axis=axis)
     smoothing = float(label_smoothing)
-    return _of_labels(name, logs, *labels, axis, weights, ignore_index, reduction, smoothing)
+    if given.dtype.kind != "f" or given.shape != x.shape:
+        return _of_labels(name, logs, given, axis, weights, ignore_index, reduction, smoothing)
+    _, p = _pair(name, x, given)  # Probabilities.
+    if smoothing:
+        p = (1 - smoothing) * p + smoothing / x.shape[axis]
+    if weights is not None:
+        p = p * weights.reshape((-1,) + (1,) * (x.ndim - axis - 1))
+    return _reduce(-ops.sum(p * logs, axis=axis), reduction)

@@ -45,7 +45,8 @@ class Linear(Module):
         If a number of features is not an integer, `rng` is not a generator, or `dtype` is not a
         floating-point type.
     ValueError
-        If a number of features is less than 1.
+        If a number of features is less than 1; on a call, if the last axis of the input has another
+        length.
 
     Notes
     -----
@@ -85,21 +86,7 @@ class Linear(Module):
             self.bias = Tensor(start, requires_grad=True, dtype=dtype)
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Compute ``x @ weight + bias``.
-
-        Parameters
-        ----------
-        x : Tensor or array_like, shape (..., in_features)
-
-        Returns
-        -------
-        Tensor, shape (..., out_features)
-
-        Raises
-        ------
-        ValueError
-            If the last axis of `x` has another length.
-        """
+        """Compute ``x @ weight + bias``: (..., in_features) becomes (..., out_features)."""
         # The product of another kind of array on the left would be its own: a frame's, say.
         weighted = x @ self.weight if isinstance(x, Tensor) else ops.matmul(x, self.weight)
         bias = self.bias
@@ -197,18 +184,7 @@ class Sequential(Module):
         self._positions = tuple(map(str, range(len(modules))))
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Pass the input through all modules.
-
-        Parameters
-        ----------
-        x : Tensor or array_like
-            What the first module takes.
-
-        Returns
-        -------
-        Tensor
-            What the last module returns.
-        """
+        """Pass what the first module takes through all, and return what the last returns."""
         parts = vars(self)
         y: Tensor = x  # type: ignore[assignment]  # What the first module makes a Tensor of.
         for i in self._positions:
@@ -374,9 +350,10 @@ class Embedding(Module):
     Raises
     ------
     TypeError
-        If a size is not an integer, or `rng` is not a generator.
+        If a size is not an integer, or `rng` is not a generator; on a call, if a number is not an
+        integer.
     ValueError
-        If a size is less than 1.
+        If a size is less than 1; on a call, if a number is not a row of the table.
 
     Examples
     --------
@@ -401,24 +378,7 @@ class Embedding(Module):
         self.weight = Tensor(table, requires_grad=True, dtype=dtype)
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Look rows up.
-
-        Parameters
-        ----------
-        x : array_like of int, any shape
-            Numbers from 0.
-
-        Returns
-        -------
-        Tensor, shape (*x.shape, embedding_dim)
-
-        Raises
-        ------
-        TypeError
-            If `x` are not integers.
-        ValueError
-            If one of them is not a row of the table.
-        """
+        """Look up rows, by integers from 0: of shape ``(*x.shape, embedding_dim)``."""
         rows: Any = x._value() if isinstance(x, Tensor) else x
         rows = rows if is_recorder(rows) else np.array(rows)
         if rows.dtype.kind not in "iu":

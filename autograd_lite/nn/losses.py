@@ -39,7 +39,8 @@ class MSE(Module):
     Raises
     ------
     ValueError
-        If `reduction` is not one of them.
+        If `reduction` is not one of them; on a call, if the shapes differ: a column and a row would
+        broadcast to a table.
 
     See Also
     --------
@@ -62,23 +63,7 @@ class MSE(Module):
         self.reduction: Reduction = reduction
 
     def forward(self, prediction: Tensor, target: Tensor | ArrayLike) -> Tensor:
-        """Compare a prediction with a target.
-
-        Parameters
-        ----------
-        prediction : Tensor, any shape
-        target : Tensor or array_like, shape of `prediction`
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of `prediction`.
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ: a column and a row would broadcast to a table.
-        """
+        """Compare a prediction with a target of its shape: a number; with "none", an array."""
         return mse(prediction, target, reduction=self.reduction)
 
     def extra_repr(self) -> str:
@@ -100,7 +85,7 @@ class MSELoss(MSE):
     Raises
     ------
     ValueError
-        If `reduction` is not one of them; on a call, if the shapes differ: nothing is broadcast.
+        As for `MSE`.
 
     Examples
     --------
@@ -112,7 +97,8 @@ class MSELoss(MSE):
 
 OF_ENTRIES = """\
 reduction : {"mean", "sum", "none"}
-    What becomes of the losses of all entries; the gradient above is that of "sum".
+    What becomes of the losses of all entries, a single number, or with "none" an array; the
+    gradient above is that of "sum".
 """
 OF_LABELS = """\
 weight : array_like, shape (classes,), optional
@@ -120,13 +106,17 @@ weight : array_like, shape (classes,), optional
 ignore_index : int
     A label that does not count.
 reduction : {"mean", "sum", "none"}
-    What becomes of the losses of all rows.
+    What becomes of the losses of all rows, a single number, or with "none" an array.
 """
 RAISED_AND_SEEN = """
 Raises
 ------
+TypeError
+    On a call, if input or target has a wrong dtype; booleans and integers are numbers in a target.
 ValueError
-    If `reduction` is not one of them, or a number is out of its range.
+    If `reduction` is not one of them, or a number is out of its range; on a call, if input and
+    target differ in shape, for a column and a row would broadcast to a table (labels have no axis
+    of classes), or a value is not what is said above.
 
 See Also
 --------
@@ -141,7 +131,7 @@ class _Loss(Module):
     Each is a function of `nn.functional`; its settings are the parameters of ``__init__``.
     """
 
-    _reductions: tuple[str, ...] = functional.REDUCED
+    reduction: str
     _reduced = OF_ENTRIES
     _function: Callable[..., Tensor]
     _settings: tuple[str, ...]
@@ -161,32 +151,12 @@ class _Loss(Module):
                 text = text.replace(end, f"{title}{cls._reduced}{end}", 1)
             cls.__doc__ = text
 
-    def __init__(self, reduction: Any = "mean") -> None:
-        check_reduction(type(self).__name__, reduction, self._reductions)
+    def __init__(self, reduction: Reduced = "mean") -> None:
+        check_reduction(type(self).__name__, reduction)
         self.reduction = reduction
 
     def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare an input with a target.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, any shape
-        target : Tensor or array_like, shape of `input`
-            Values as the class says; booleans and integers count as numbers.
-
-        Returns
-        -------
-        Tensor
-            A single number; with the reduction "none", an array of the shape of `input`.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes differ, for a column and a row would broadcast to a table; or if values
-            are not what the class says.
-        """
+        """Compare an input with a target, of values and shapes as the class says."""
         settings = {name: getattr(self, name) for name in self._settings}
         return self._function(input, target, **settings)
 
@@ -219,9 +189,6 @@ class L1Loss(_Loss, function=functional.l1_loss):
     >>> x.grad.numpy().round(4).tolist()
     [0.5, -0.5]
     """
-
-    def __init__(self, reduction: Reduced = "mean") -> None:
-        super().__init__(reduction)
 
 
 class SmoothL1Loss(_Loss, function=functional.smooth_l1_loss):
@@ -464,11 +431,9 @@ class KLDivLoss(_Loss, function=functional.kl_div):
     [[-0.5, -0.0], [-0.25, -0.25]]
     """
 
-    _reductions = functional.REDUCED_BY_BATCH
-
     def __init__(self, reduction: ReducedByBatch = "mean", log_target: bool = False) -> None:
-        super().__init__(reduction)
-        self.log_target = log_target
+        check_reduction("KLDivLoss", reduction, functional.REDUCED_BY_BATCH)
+        self.reduction, self.log_target = reduction, log_target
 
 
 class _OfLabels(_Loss):
@@ -483,38 +448,13 @@ class _OfLabels(_Loss):
         super().__init__(reduction)
         self.weight, self.ignore_index = _for_classes(type(self).__name__, weight), ignore_index
 
-    def forward(self, input: Tensor | ArrayLike, target: Tensor | ArrayLike) -> Tensor:
-        """Compare log-probabilities or scores, as the class says, with labels.
-
-        Parameters
-        ----------
-        input : Tensor or array_like, shape (classes,), (rows, classes) or (rows, classes, ...)
-            Scores, any numbers; for `NLLLoss`, logarithms of probabilities, such as
-            ``al.log_softmax(x)``.
-        target : array_like of int, shape of `input` without its axis of classes
-            Labels, which count from 0. `CrossEntropyLoss` also takes probabilities, floating-point
-            numbers of the shape of `input`.
-
-        Returns
-        -------
-        Tensor
-            A single number; with "none", an array of the shape of the labels.
-
-        Raises
-        ------
-        TypeError
-            If one of them has a wrong dtype.
-        ValueError
-            If the shapes do not fit, a label is not one of the classes, or none counts.
-        """
-        return super().forward(input, target)
-
 
 class NLLLoss(_OfLabels, function=functional.nll_loss):
     r"""The negative log-likelihood of labels.
 
-    With the log-probabilities :math:`x_{ik}` of row :math:`i`, its label :math:`k_i`, and the
-    weights :math:`w`, 1 by default,
+    With the log-probabilities :math:`x_{ik}` of row :math:`i`, such as ``al.log_softmax(scores)``
+    of shape (classes,), (rows, classes) or (rows, classes, ...), its label :math:`k_i`, from 0, and
+    the weights :math:`w`, 1 by default,
 
     .. math::
         \ell_i = -w_{k_i} x_{i k_i}, \quad
@@ -538,8 +478,9 @@ class NLLLoss(_OfLabels, function=functional.nll_loss):
 class CrossEntropyLoss(_OfLabels, function=functional.cross_entropy):
     r"""The cross-entropy of scores, by their softmax, and labels.
 
-    With the scores :math:`x_{ik}` of row :math:`i`, :math:`p_i = \mathrm{softmax}(x_i)`, the label
-    :math:`k_i`, and :math:`n` rows,
+    With the scores :math:`x_{ik}` of row :math:`i`, any numbers of shape (classes,),
+    (rows, classes) or (rows, classes, ...), :math:`p_i = \mathrm{softmax}(x_i)`, the label
+    :math:`k_i`, from 0, and :math:`n` rows,
 
     .. math::
         L = -\frac{1}{n} \sum_i \ln p_{i k_i}, \qquad
@@ -548,8 +489,8 @@ class CrossEntropyLoss(_OfLabels, function=functional.cross_entropy):
     With weights :math:`w`, row :math:`i` counts for :math:`w_{k_i}`, and
     :math:`n = \sum_i w_{k_i}`. With a smoothing :math:`s` and :math:`C` classes, the loss of a row
     is :math:`-(1 - s) w_{k_i} \ln p_{i k_i} - \frac{s}{C} \sum_k w_k \ln p_{ik}`. The target may
-    also be a probability for each class, :math:`t_{ik}`: then :math:`L = -\frac{1}{n} \sum_{ik}
-    w_k t_{ik} \ln p_{ik}`, where :math:`n` is the number of rows.
+    also be a probability for each class, :math:`t_{ik}`, of the shape of the input: then
+    :math:`L = -\frac{1}{n} \sum_{ik} w_k t_{ik} \ln p_{ik}`, where :math:`n` is the number of rows.
 
     Parameters
     ----------

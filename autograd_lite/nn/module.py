@@ -396,17 +396,12 @@ class Module(metaclass=_NamesItsTensors):
                     _put(place, made)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and every module inside it to training.
+        """Switch this module and every module inside it to training, and return it.
 
         Parameters
         ----------
         mode : bool
             The new value of ``training``; False is evaluation.
-
-        Returns
-        -------
-        Module
-            This module.
 
         Examples
         --------
@@ -420,12 +415,7 @@ class Module(metaclass=_NamesItsTensors):
         return self
 
     def eval(self) -> Self:
-        """Switch this module and every module inside it to evaluation.
-
-        Returns
-        -------
-        Module
-            This module.
+        """Switch this module and every module inside it to evaluation, and return it.
 
         Examples
         --------
@@ -501,6 +491,9 @@ def _without_history(value: Any) -> Any:
     )
 
 
+NUMBERS = "biufc"
+"""The kinds of dtypes of arrays that are in a state."""
+
 Place = tuple[tuple[Any, Any], ...]
 """Where something is held: the holders from the outermost, each with the name inside it."""
 
@@ -532,13 +525,10 @@ def _state(module: Any) -> list[tuple[str, Any, list[Place]]]:
     """Return path, value and places of each leaf tensor and array of numbers inside a module."""
     found: dict[int, tuple[str, Any, list[Place]]] = {}
     for path, part, place in _inside(module):
-        if part.is_leaf if isinstance(part, Tensor) else _is_buffer(part):
+        tensor = isinstance(part, Tensor)
+        if part.is_leaf if tensor else isinstance(part, np.ndarray) and part.dtype.kind in NUMBERS:
             found.setdefault(id(part), (path, part, []))[2].append(place)
     return list(found.values())
-
-
-def _is_buffer(part: Any) -> bool:
-    return isinstance(part, np.ndarray) and part.dtype.kind in "biufc"
 
 
 def _bare(part: Any) -> Any:
@@ -565,11 +555,7 @@ def _put(place: Place, value: Any) -> None:
 
 def _leaves(module: Any) -> list[tuple[str, Tensor]]:
     """Return path and tensor of every leaf tensor in a module, each once."""
-    found: dict[Tensor, str] = {}
-    for path, part, _ in _inside(module):
-        if isinstance(part, Tensor) and part.is_leaf:
-            found.setdefault(part, path)
-    return [(path, tensor) for tensor, path in found.items()]
+    return [(path, part) for path, part, _ in _state(module) if isinstance(part, Tensor)]
 
 
 def _modules(module: Any) -> list[tuple[str, Module]]:

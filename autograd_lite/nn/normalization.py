@@ -91,21 +91,7 @@ class LayerNorm(Module):
                 self.bias = Tensor(np.zeros(shape), requires_grad=True, dtype=dtype)
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Normalise every row.
-
-        Parameters
-        ----------
-        x : Tensor or array_like, shape (..., *normalized_shape)
-
-        Returns
-        -------
-        Tensor, shape of `x`
-
-        Raises
-        ------
-        ValueError
-            If the last axes of `x` have other lengths.
-        """
+        """Normalise every row of `x`, of shape (..., *normalized_shape); the shape stays."""
         x = x if isinstance(x, Tensor) else Tensor(x)
         shape = self.normalized_shape
         if x.shape[-len(shape) :] != shape:
@@ -155,21 +141,7 @@ class _BatchNorm(Module):
             self.num_batches_tracked = Tensor(0)
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Normalise every feature; in training, take note of its mean and variance.
-
-        Parameters
-        ----------
-        x : Tensor or array_like, shape as the class says
-
-        Returns
-        -------
-        Tensor, shape of `x`
-
-        Raises
-        ------
-        ValueError
-            If `x` is of another shape, or has one entry for each feature in training.
-        """
+        """Normalise every feature of `x`; in training, take note of its mean and variance."""
         x = x if isinstance(x, Tensor) else Tensor(x)
         name, features = type(self).__name__, self.num_features
         if x.ndim not in (2 + rest.count(",") for rest in self.shapes) or x.shape[1] != features:
@@ -232,7 +204,7 @@ class BatchNorm1d(_BatchNorm):
     Parameters
     ----------
     num_features : int
-        The number of features.
+        The number of features: an input is (rows, num_features), or has a length behind these.
     eps : float
         Keeps the quotient finite.
     momentum : float or None
@@ -259,8 +231,8 @@ class BatchNorm1d(_BatchNorm):
     TypeError
         If the number of features is not an integer.
     ValueError
-        If it is less than 1; on a call, if the input is of another shape, or has one row in
-        training.
+        If it is less than 1; on a call, if the input is of another shape, or has one entry for
+        each feature in training.
 
     References
     ----------
@@ -302,7 +274,7 @@ class BatchNorm2d(_BatchNorm):
     Parameters
     ----------
     num_features : int
-        The number of channels.
+        The number of channels: an input is (images, num_features, height, width).
     eps, momentum, affine, track_running_stats, dtype
         As of `BatchNorm1d`.
 

@@ -56,16 +56,9 @@ def from_pytorch(module: Module, state: Mapping[str, Any]) -> dict[str, NDArray[
 
 
 def to_pytorch(module: Module) -> dict[str, NDArray[Any]]:
-    """Return the state of a module as PyTorch's modules take it.
+    """Return the state of a module as PyTorch's modules take it, arrays by path.
 
-    Parameters
-    ----------
-    module : Module
-
-    Returns
-    -------
-    dict of str to array
-        Make tensors of them there: ``{k: torch.from_numpy(v) for k, v in state.items()}``.
+    Make tensors of them there: ``{k: torch.from_numpy(v) for k, v in state.items()}``.
 
     Examples
     --------

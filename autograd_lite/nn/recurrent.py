@@ -366,7 +366,7 @@ class LSTM(_Recurrent):
     Raises
     ------
     TypeError, ValueError
-        As `RNN`.
+        As `RNN`; also on a call, if `hc` are not two.
 
     References
     ----------
@@ -387,26 +387,7 @@ class LSTM(_Recurrent):
     def forward(
         self, x: Tensor | ArrayLike, hc: tuple[Tensor | ArrayLike, Tensor | ArrayLike] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Carry the state and the cell along.
-
-        Parameters
-        ----------
-        x : Tensor or array_like, shape (steps, batch, input_size) or (steps, input_size)
-        hc : tuple of two Tensors or array_likes, shape (layers, batch, hidden_size), optional
-            The first state and cell of every layer and direction; zeros by default.
-
-        Returns
-        -------
-        states : Tensor, shape (steps, batch, hidden_size)
-            Of the last layer, after every step; those of two directions beside each other.
-        last : tuple of two Tensors, shapes of `hc`
-            State and cell at the end, of every layer.
-
-        Raises
-        ------
-        ValueError
-            If a shape does not fit, or `hc` are not two.
-        """
+        """Carry the state and the cell along: `hc` and the last ones are both, else as in `RNN`."""
         if hc is not None and (not isinstance(hc, tuple | list) or len(hc) != 2):
             raise ValueError("LSTM needs a first state and a first cell: layer(x, (h, c)).")
         y, (last, cell) = self._forward(x, None if hc is None else tuple(hc))

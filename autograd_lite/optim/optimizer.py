@@ -327,13 +327,15 @@ class Optimizer:
 
     def _move_group(self, group: dict[str, Any]) -> bool:
         """Move the parameters of a group; return whether there was a gradient."""
-        moved = False
+        moved, climbs = False, group.get("maximize")
         for p in group["params"]:
             g = p._grad
             if g is not None:
                 g = g._value() if isinstance(g, Tensor) else g
-                state = self.state.setdefault(p, {})
-                change = self.update(p._array, -g if group.get("maximize") else g, state, group)
+                state = self.state.get(p, {})
+                change = self.update(p._array, -g if climbs else g, state, group)
+                if state:
+                    self.state[p] = state
                 out = change if change.size > LARGE and not is_recorder(change) else None
                 p._array = (
                     p._array - change if out is None else np.subtract(p._array, change, out=out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,18 +193,17 @@ def _generators(module: Module) -> Iterator[tuple[str, np.random.Generator]]:
                 yield nest.join(path, name), value
 
 
-Step = tuple[str, Callable[[], None], Callable[[], None]]
-"""What gets a state: where it is, how it gets it, and how it gets the old one back."""
+Step = tuple[str, Callable[[Any], None], Any, Any]
+"""What gets a state: where it is, how it gets one, this one, and the old one."""
 
 
 def _pairs(live: Any, plain: Any, path: str, generators: Any) -> Iterator[Step]:
     """Yield a step for everything alive."""
     where = path or type(live).__name__
     if hasattr(live, "load_state_dict"):
-        before = live.state_dict()
         if not isinstance(plain, dict):
             raise ValueError(f"{where} needs a state, and got {type(plain).__name__}")
-        yield where, lambda: live.load_state_dict(plain), lambda: live.load_state_dict(before)
+        yield where, live.load_state_dict, plain, live.state_dict()
         if isinstance(live, Module):
             saved = generators.get(path, {}) if isinstance(generators, dict) else {}
             for place, rng in _generators(live):
@@ -214,8 +214,7 @@ def _pairs(live: Any, plain: Any, path: str, generators: Any) -> Iterator[Step]:
     elif isinstance(live, Tensor):
         if np.shape(plain) != live.shape:
             raise ValueError(f"{where} needs shape {live.shape}, got {np.shape(plain)}")
-        value = live.data
-        yield where, lambda: _set(live, plain), lambda: _set(live, value)
+        yield where, partial(setattr, live, "data"), plain, live.data
     elif isinstance(live, dict | list | tuple):
         for key, part in live.items() if isinstance(live, dict) else enumerate(live):
             there = key in plain if isinstance(plain, dict) else key in range(_length(plain))
@@ -241,16 +240,7 @@ def _generator(where: str, rng: np.random.Generator, state: Any) -> Step:
     if not isinstance(state, dict) or state.get("bit_generator") != kind:
         found = state.get("bit_generator") if isinstance(state, dict) else type(state).__name__
         raise ValueError(f"{where} is a generator of the kind {kind}, and got {found}")
-    before = _of(rng)
-    return where, lambda: _set_state(rng, state), lambda: _set_state(rng, before)
-
-
-def _set(tensor: Tensor, value: Any) -> None:
-    tensor.data = value
-
-
-def _set_state(rng: np.random.Generator, state: dict[str, Any]) -> None:
-    rng.bit_generator.state = state
+    return where, partial(setattr, rng.bit_generator, "state"), state, _of(rng)
 
 
 def _restore(file: Path, steps: Any) -> None:
@@ -259,10 +249,11 @@ def _restore(file: Path, steps: Any) -> None:
     try:
         for step in steps:
             done.append(step)
-            step[1]()
+            _, put, new, _ = step
+            put(new)
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-        for _, _, back in reversed(done):
-            back()
+        for _, put, _, old in reversed(done):
+            put(old)
         raise ValueError(
             f"load: {file.name} does not fit, and nothing is changed; {done[-1][0]}: {error}"
         ) from error

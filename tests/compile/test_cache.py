@@ -15,11 +15,14 @@ TRAINING = """
 import sys
 import numpy as np
 import autograd_lite as al
+from autograd_lite.compile.numba_code import machine_code
 
 w = al.Tensor([1.0, 2.0], requires_grad=True)
 step = al.compile(lambda x: np.sum((w * x - 1.0) ** 2), al.optim.SGD([w], lr=0.01))
 x = np.array([0.5, 3.0])
 losses = [*step.run(5, x), step(x), step(x), step.bind(x)()]
+large = "def f(n):\\n    rows = np.zeros((9000, 2), np.float64)\\n    return rows[n, 1] + 0.5\\n"
+losses.append(machine_code(large, [(np.dtype(int), -1)], [(np.dtype(float), True)]).call(-1))
 """
 
 

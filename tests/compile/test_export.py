@@ -1,5 +1,7 @@
 """What is exported computes what eager mode does, and stands alone."""
 
+import collections
+import dataclasses
 import os
 import random
 import subprocess
@@ -99,14 +101,20 @@ def test_every_operation_has_the_values_and_gradients_of_eager_mode_or_is_refuse
         np.testing.assert_allclose(np.asarray(got), wanted, rtol=1e-8, atol=1e-10)
 
 
-def test_nests_come_back_as_nests():
-    def f(p, x):
-        return {"y": [x @ p["w"], p["b"] * 2.0]}
+Pair = collections.namedtuple("Pair", "w b")
+Data = dataclasses.make_dataclass("Data", ["w", "b"])
 
-    p, x = {"w": np.ones((2, 3)), "b": np.ones(3)}, np.ones((4, 2))
-    got = al.export(f, p, x, to="numpy")(p, x)
-    assert list(got) == ["y"]
-    np.testing.assert_array_equal(got["y"][0], np.full((4, 3), 2.0))
+
+def test_nests_come_back_as_nests():
+    x, parts = np.ones((4, 2)), {"w": np.ones((2, 3)), "b": np.ones(3)}
+    for kind, at in ((dict, dict.__getitem__), (Pair, getattr), (Data, getattr)):
+
+        def f(p, x, at=at):
+            return {"y": [x @ at(p, "w"), at(p, "b") * 2.0]}
+
+        got = al.export(f, kind(**parts), x, to="numpy")(kind(**parts), x)
+        assert list(got) == ["y"]
+        np.testing.assert_array_equal(got["y"][0], np.full((4, 3), 2.0))
 
 
 @pytest.mark.parametrize("to", ["jax", "numpy"])

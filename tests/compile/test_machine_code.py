@@ -9,7 +9,6 @@ import pytest
 import autograd_lite as al
 from autograd_lite.compile.numba_code import machine_code
 from autograd_lite.compile.sheet import LoweringError
-from autograd_lite.compile.straight import packed
 
 pytest.importorskip("numba")
 SPECIAL = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, -1.5, 1.0, -1.0, 2.0, 0.5, 3.0, 0.3])
@@ -148,7 +147,7 @@ def f(n, x, c):
     for k in range(n):
         p = (a + b) * 2
         q = np.exp(-p) % 0.3
-        r = np.maximum(q, np.nan) if c and c else p
+        r = np.maximum(q, np.nan) if c else p
         s = np.hypot(p, (-1.5)) / (i // 2)
         t = ~e
         x[k] = s
@@ -160,15 +159,15 @@ def f(n, x, c):
     x[3] = i
     x[4] = e
     x[5] = q
+    rows = np.zeros((5000, 2), np.float64)
+    for k in range(n):
+        rows[k - 6, 1] += b
+    x[6] = rows[4999, 1]
     return b
 """
 
 
 def test_lines_in_a_row_are_one_instruction_with_the_same_numbers():
-    assert packed(LINES).count("straight(") == 4
-    for choice in (" if c else p", ""):
-        straight = LINES.replace(" if c and c else p", choice)
-        assert packed(straight.replace("    return b", "    x[6] = b")).count("straight(") == 1
     kinds = [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)]
     names = {"np": np}
     exec(LINES, names)
@@ -181,9 +180,21 @@ def test_lines_in_a_row_are_one_instruction_with_the_same_numbers():
 
 
 def test_lines_that_numba_has_no_type_for_are_refused():
-    source = LINES.replace("np.hypot(p", "np.hypot(p, p, p")
-    with pytest.raises(LoweringError, match="hypot"):
-        machine_code(source, [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)])
+    kinds = [(np.dtype(int), -1), (np.dtype(float), 1), (np.dtype(bool), -1)]
+    large = "rows = np.zeros((5000, 2), np.float64)"
+    for before, after, said in (
+        ("np.hypot(p", "np.hypot(p, p, p", "hypot"), ("if c else", "if c and c else", "c and c"),
+        ("i = i + 1", large, "a large array in a loop"),
+    ):  # fmt: skip
+        with pytest.raises(LoweringError, match=said):
+            machine_code(LINES.replace(before, after), kinds)
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_what_memory_has_no_room_for_is_an_error(direct):
+    source = f"def f(n):\n    x = np.empty(({1 << 50}, 2), np.float64)\n    x[0, 0] = n"
+    with pytest.raises(MemoryError):
+        machine_code(source, [(np.dtype(int), -1)], direct=direct).call(3)
 
 
 @pytest.mark.parametrize("name", ["erfc", "ndtr", "dawsn", "gammaln", "j0"])

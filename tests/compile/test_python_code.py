@@ -118,13 +118,3 @@ def test_what_python_refuses_is_numpys_with_its_warning():
                 found,
                 np.exp([1.0, x]) / [1.0, x] + (1.0 + x) * np.array([1.0, x]) - np.sin([1.0, x]),
             )
-
-
-def test_a_factor_of_two_joins_another_to_the_last_bit():
-    x = np.concatenate([SPECIAL, 10.0 ** np.linspace(-320, 308, 40) * 1.2345])
-    for c in (3.7, 0.3):
-        program = trace(lambda x, c=c: c * (4.0 * x), x).program
-        source, function = python_function(program)
-        assert (f" * {4 * c}" in source) is (c > 1)
-        with np.errstate(over="ignore"):
-            np.testing.assert_array_equal(function(x)[0], c * (4.0 * x))
