@@ -120,8 +120,12 @@ class Symbols(np.ndarray[Any, Any]):
             return self._mean(*args, **kwargs)
         if function in OF_MATRICES:
             return OF_MATRICES[function](*map(wrap, args), **kwargs)
-        result = function(*_plain(args), **_plain(kwargs))
-        return wrap(result) if isinstance(result, np.ndarray) or _is_entry(result) else result
+        plain = _plain(args)
+        result = function(*plain, **_plain(kwargs))
+        if isinstance(result, np.ndarray):
+            of = [x for x in plain[:1] if isinstance(x, np.ndarray)]
+            return _view(result) if of and np.may_share_memory(result, of[0]) else wrap(result)
+        return wrap(result) if _is_entry(result) else result
 
     @staticmethod
     def _extreme(choose: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -145,7 +149,7 @@ class Symbols(np.ndarray[Any, Any]):
         return np.dot(self, other)
 
     def __getitem__(self, index: Any) -> Any:
-        return wrap(_plain(self)[index])
+        return _view(_plain(self)[index])
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
@@ -164,6 +168,11 @@ def wrap(result: Any) -> Symbols:
     if names:
         array = np.asarray(np.frompyfunc(lambda x: names.get(x, x), 1, 1)(array), dtype=object)
     return array.view(Symbols)
+
+
+def _view(found: Any) -> Symbols:
+    """Return a part of an array, in the same memory: a derivation writes to it."""
+    return found.view(Symbols) if isinstance(found, np.ndarray) else wrap(found)
 
 
 def _entry(x: Any) -> Any:

@@ -300,3 +300,20 @@ def test_values_at_which_a_matrix_has_no_inverse_decide_nothing():
     said = "not decided; at sample points, by hand = gradient; at others, NumPy raises: Singular"
     assert said in str(proof)
     assert not derivation.equals("np.floor(w) - 1")
+
+
+@pytest.mark.parametrize(
+    ("f", "by_hand"),
+    [
+        (lambda x: np.sum(x[1:] * x[:-1]), "np.append(x[1:], 0) + np.append(0, x[:-1])"),
+        (lambda x: np.sum(np.diff(x) ** 2), "-2 * np.diff(np.diff(x), prepend=0, append=0)"),
+        (
+            lambda x: np.sum(np.lib.stride_tricks.sliding_window_view(x, 2).sum(1) ** 2),
+            "2 * np.convolve(x[1:] + x[:-1], [1, 1])",
+        ),
+    ],
+)
+def test_what_is_added_to_slices_and_windows_is_proved(f, by_hand):
+    derivation = al.derive(f, np.array([0.5, -1.2, 2.0, 0.7]))
+    assert derivation.prove(x=by_hand)[0].equal
+    assert not derivation.prove(x=f"{by_hand} + x")[0].equal
