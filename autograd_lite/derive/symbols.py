@@ -46,6 +46,9 @@ def _functions() -> dict[str, Callable[..., Any]]:
     }
     for name, relation in COMPARED.items():
         found[name] = _truth(getattr(sympy, relation), sympy)
+    found["heaviside"] = lambda a, _: found["greater"](a, 0)
+    found |= {name: found[f"logical_{name.removeprefix('bitwise_').replace('invert', 'not')}"]
+              for name in ("bitwise_and", "bitwise_or", "invert")}  # fmt: skip
     return found
 
 
@@ -88,6 +91,7 @@ OF_MATRICES: dict[Any, Callable[..., Any]] = {
     np.linalg.norm: _norm, np.linalg.vector_norm: _norm, np.linalg.det: _of_matrix("det"),
     np.linalg.inv: _of_matrix("inv"), np.linalg.solve: _of_matrix("LUsolve"),
     np.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    np.std: lambda x, *axis, **settings: np.sqrt(np.var(x, *axis, **settings)),
 }  # fmt: skip
 """What is not applied entry by entry: NumPy's function, and what does it on symbols."""
 
@@ -143,6 +147,10 @@ class Symbols(np.ndarray[Any, Any]):
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:  # type: ignore[override]  # Fewer parameters.
         """Arithmetic mean."""
         return self._mean(self, axis, keepdims)
+
+    def astype(self, *_: Any, **__: Any) -> Any:
+        """Return the expressions, which have no dtype."""
+        return self
 
     def dot(self, other: Any) -> Any:  # type: ignore[override]  # No `out`.
         """Product of matrices."""
