@@ -420,3 +420,22 @@ def test_a_list_whose_largest_number_is_asked_for_says_what_to_write():
         al.compile(lambda x, y: np.max([x, y]), backend="numpy")(1.0, 2.0)
     largest = al.compile(lambda x, y: np.max(al.array([x, y])), backend="numpy")
     assert largest(1.0, 2.0) == 2.0
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy"])
+def test_a_method_is_compiled_for_each_object(backend):
+    class Scaled:
+        def __init__(self, by):
+            self.by = by
+
+        @al.compile(backend=backend)
+        def total(self, x):
+            return np.sum(x * self.by)
+
+        loud = al.compile(np.exp, backend=backend)  # Not bound, as np.exp is not.
+
+    two, three = Scaled(2.0), Scaled(3.0)
+    assert [two.total(X), three.total(X)] == [12, 18]
+    two.by = 5.0
+    assert two.total(X) == 30
+    np.testing.assert_allclose(two.loud(X), np.exp(X))
