@@ -67,6 +67,7 @@ OUTSIDE = al.Tensor([1.0, 2.0])
             r"for each of the 3 classes, of shape \(3, 3\), or integers as labels",
         ),
         (lambda: W.sum(dim=0), TypeError, r"sum\(\) got .*'dim'\. Write axis=\."),
+        (lambda: W.std(dim=0), TypeError, r"^std\(\) got .*'dim'\. Write axis=\."),
         (lambda: al.softmax(W, dim=0), TypeError, r"softmax\(\) got .*'dim'\. Write axis=\."),
         (lambda: al.softmax(W.numpy(), dim=0), TypeError, r"softmax\(\) got .*'dim'\. Write axis="),
         (lambda: W.zero_grad(set_to_none=True), TypeError, r"Leave it out: the gradient is None"),

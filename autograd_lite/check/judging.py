@@ -12,6 +12,8 @@ from autograd_lite.check.subject import Array, Check, GradcheckError, lying_like
 
 Entry = tuple[int, ...]
 
+UNSEEN = 1e-6
+"""A difference of so much of what rounding changes says nothing of a rule."""
 
 Again = Callable[[Sequence[Array], Sequence[Entry]], tuple[Array, Array, float]]
 
@@ -78,8 +80,11 @@ def hold(
         suspects = sorted(indices(wrong), key=lambda k: -gap[k])[:5]
         rules, values = _rounding(check, suspects, g, numerical, error, again)
         if all(
-            gap[k] <= 10 * (rules[k] + values[k])
-            and _is_harmless(abs(g[k]), rules[k], values[k], largest_in(g), natural)
+            gap[k] < UNSEEN * values[k]
+            or (
+                gap[k] <= 10 * (rules[k] + values[k])
+                and _is_harmless(abs(g[k]), rules[k], values[k], largest_in(g), natural)
+            )
             for k in suspects
         ):
             return

@@ -7,7 +7,7 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import CellType
+from types import CellType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +85,11 @@ class Compiled:
             if name in ("run", "bind"):
                 said += ". A training step has it: write al.compile(loss, optimiser)."
             raise AttributeError(said, name=name, obj=self)
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        """Bind the object, as the function itself would in a class."""
+        binds = owner is not None and hasattr(self._f, "__get__")
+        return MethodType(self, owner) if binds else self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute what the function computes."""

@@ -88,6 +88,12 @@ class Block:
 
     def __call__(self, function: F) -> F:
         """Decorate a function; one that makes a generator or a coroutine holds it while it runs."""
+        if isinstance(function, type) or not callable(function):
+            name = type(self).__name__
+            raise TypeError(
+                f"{name} decorates a function, got {function!r}. Write `with al.{name}():`, or "
+                f"decorate each method."
+            )
         held: Any = None
         if inspect.isgeneratorfunction(function):
             held = Held
@@ -175,14 +181,7 @@ class Switch(Block):
     def __new__(cls, function: Any = None) -> Any:
         """Make a block, or decorate a function with one."""
         block = super().__new__(cls)
-        if function is None:
-            return block
-        if isinstance(function, type) or not callable(function):
-            raise TypeError(
-                f"{cls.__name__} decorates a function, got {function!r}. Write `with "
-                f"al.{cls.__name__}():`, or decorate each method."
-            )
-        return block(function)
+        return block if function is None else block(function)
 
 
 class no_grad(Switch):  # noqa: N801  (lower case like the function it is used as)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,16 @@ def checked(check: Callable[..., Any], values: Any, *args: Any) -> Any:
     return values.__checked__(check, *args) if is_recorder(values) else check(values, *args)
 
 
+DRAWS_FROM: ContextVar[Callable[[Any], Any]] = ContextVar("DRAWS_FROM", default=lambda rng: rng)
+"""The generator to draw from in place of one: for what is computed again, as it was then."""
+
+
 def drawn(rng: Any, draw: Callable[[Any], Any], like: Any) -> Any:
     """Return random numbers, ``draw(rng)``; programs draw anew, in this order, at every run."""
     value = like._value() if hasattr(like, "_birth") else like
-    return value.__drawn__(rng, draw) if is_recorder(value) else draw(rng)
+    if is_recorder(value):
+        return value.__drawn__(rng, draw)
+    return draw(DRAWS_FROM.get()(rng))
 
 
 def joined(x: Any, whole: Any = None) -> Any:

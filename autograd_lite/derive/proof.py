@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -36,6 +37,12 @@ SAMPLES = 2
 
 TIME_FOR_REASONS = 5.0
 """How many seconds it may take to say by how much a formula is wrong."""
+
+MOST_COMPARISONS = 6
+"""Of more, not all outcomes are tried."""
+
+ROUNDING = 1e-13
+"""A difference that is smaller comes from numbers with 16 digits, and refutes nothing."""
 
 MOST_IN_A_DIFFERENCE = 30
 """Where the difference is longer, two numbers say more."""
@@ -153,13 +160,12 @@ def _by_algebra(
             hand = _by_hand(by_hand, formulas, space, derivation)
             for name in left:
                 gradient = space[derivation.gradients[name]]
-                proof = _compare(name, hand[name], gradient, forward)
-                long = (
-                    proof.ratio is None
-                    and proof.difference is not None
-                    and (sympy.count_ops(proof.difference) > MOST_IN_A_DIFFERENCE)
+                proof = _compare(name, hand[name], gradient, forward, sampled)
+                short = proof.ratio is not None or (
+                    proof.difference is not None
+                    and sympy.count_ops(proof.difference) <= MOST_IN_A_DIFFERENCE
                 )
-                found[name] = refuted.get(name, proof) if long else proof
+                found[name] = proof if proof.equal or short else refuted.get(name, proof)
     except _Expired:
         over = f"not decided in {time_limit:g} s; {sampled}"
         for name in left:
@@ -393,14 +399,15 @@ class _Forward:
             array[index] = self.sympy.Symbol(label, real=True)
         return array.view(Symbols)
 
-    def is_zero(self, expression: Any) -> bool:
+    def is_zero(self, expression: Any) -> bool | None:
         """Return whether an expression vanishes, by itself or once symbols are replaced.
 
-        A sample point can only refute; what it does not refute is decided by algebra.
+        A sample point can only refute; what it does not refute is decided by algebra, or is None.
         """
         sympy = self.sympy
         expression = sympy.nsimplify(expression, rational=True)
-        if abs(float(expression.subs(self.sample))) > 1e-9:
+        value = abs(float(expression.subs(self.sample)))
+        if value > 1e-9:
             return False
         if sympy.expand(expression) == 0:
             return True
@@ -408,8 +415,31 @@ class _Forward:
             expression = expression.xreplace(meaning)
             if self._cancels(expression):
                 return True
+        if expression.is_rational_function():
+            return False if value > ROUNDING else None
         choices = sympy.piecewise_fold(expression.rewrite(sympy.Piecewise))
-        return bool(sympy.simplify(choices) == 0)
+        return self._cancels_in_all_cases(expression) or sympy.simplify(choices) == 0 or None
+
+    def _cancels_in_all_cases(self, expression: Any) -> bool:
+        """Try both outcomes of each comparison: equal numbers are a set without volume."""
+        sympy = self.sympy
+        expression = expression.rewrite(sympy.Piecewise)
+        if expression.has(sympy.tanh):
+            expression = expression.rewrite(sympy.exp)
+        above: dict[Any, Any] = {}
+        for x in expression.atoms(sympy.StrictGreaterThan, sympy.StrictLessThan,
+                                  sympy.GreaterThan, sympy.LessThan):  # fmt: skip
+            gap = sympy.expand(x.gts - x.lts)
+            is_lower = gap.could_extract_minus_sign()
+            above[x] = (-gap if is_lower else gap, is_lower)
+        gaps = list({gap for gap, _ in above.values()})
+        return len(gaps) <= MOST_COMPARISONS and all(
+            self._cancels(expression.xreplace({
+                x: sympy.true if outcomes[gaps.index(gap)] != is_lower else sympy.false
+                for x, (gap, is_lower) in above.items()
+            }))
+            for outcomes in product((True, False), repeat=len(gaps))
+        )  # fmt: skip
 
     def _cancels(self, expression: Any) -> bool:
         sympy = self.sympy
@@ -462,21 +492,20 @@ def _formula(name: str, formula: str, names: Mapping[str, Any], derivation: Step
         raise
 
 
-def _compare(name: str, hand: Any, gradient: Any, forward: _Forward) -> Proof:
+def _compare(name: str, hand: Any, gradient: Any, forward: _Forward, sampled: str) -> Proof:
     """Compare entry by entry."""
     sympy = forward.sympy
     hand, gradient = wrap(hand).view(np.ndarray), wrap(gradient).view(np.ndarray)
     hand, gradient = _fitted(name, hand, gradient)
-    apart = [
-        (index, hand[index] - gradient[index])
-        for index in np.ndindex(hand.shape)
-        if not forward.is_zero(hand[index] - gradient[index])
-    ]
-    if not apart:
+    zero = {i: forward.is_zero(hand[i] - gradient[i]) for i in np.ndindex(hand.shape)}
+    if all(zero.values()):
         return Proof(name, True)
     if forward.opaque is not None:
         raise forward.opaque
-    where, difference = apart[0]
+    if False not in zero.values():
+        return Proof(name, False, reason=f"not decided by algebra; {sampled}")
+    where = next(i for i, is_zero in zero.items() if is_zero is False)
+    difference = hand[where] - gradient[where]
     ratio = sympy.cancel(sympy.nsimplify(hand[where] / gradient[where], rational=True))
     gaps = (hand[index] - ratio * gradient[index] for index in np.ndindex(hand.shape))
     shared = all(forward.is_zero(gap) for gap in gaps)

@@ -46,6 +46,9 @@ def _functions() -> dict[str, Callable[..., Any]]:
     }
     for name, relation in COMPARED.items():
         found[name] = _truth(getattr(sympy, relation), sympy)
+    found["heaviside"] = lambda a, _: found["greater"](a, 0)
+    found |= {name: found[f"logical_{name.removeprefix('bitwise_').replace('invert', 'not')}"]
+              for name in ("bitwise_and", "bitwise_or", "invert")}  # fmt: skip
     return found
 
 
@@ -88,6 +91,7 @@ OF_MATRICES: dict[Any, Callable[..., Any]] = {
     np.linalg.norm: _norm, np.linalg.vector_norm: _norm, np.linalg.det: _of_matrix("det"),
     np.linalg.inv: _of_matrix("inv"), np.linalg.solve: _of_matrix("LUsolve"),
     np.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    np.std: lambda x, *axis, **settings: np.sqrt(np.var(x, *axis, **settings)),
 }  # fmt: skip
 """What is not applied entry by entry: NumPy's function, and what does it on symbols."""
 
@@ -120,8 +124,12 @@ class Symbols(np.ndarray[Any, Any]):
             return self._mean(*args, **kwargs)
         if function in OF_MATRICES:
             return OF_MATRICES[function](*map(wrap, args), **kwargs)
-        result = function(*_plain(args), **_plain(kwargs))
-        return wrap(result) if isinstance(result, np.ndarray) or _is_entry(result) else result
+        plain = _plain(args)
+        result = function(*plain, **_plain(kwargs))
+        if isinstance(result, np.ndarray):
+            of = [x for x in plain[:1] if isinstance(x, np.ndarray)]
+            return _view(result) if of and np.may_share_memory(result, of[0]) else wrap(result)
+        return wrap(result) if _is_entry(result) else result
 
     @staticmethod
     def _extreme(choose: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -140,12 +148,16 @@ class Symbols(np.ndarray[Any, Any]):
         """Arithmetic mean."""
         return self._mean(self, axis, keepdims)
 
+    def astype(self, *_: Any, **__: Any) -> Any:
+        """Return the expressions, which have no dtype."""
+        return self
+
     def dot(self, other: Any) -> Any:  # type: ignore[override]  # No `out`.
         """Product of matrices."""
         return np.dot(self, other)
 
     def __getitem__(self, index: Any) -> Any:
-        return wrap(_plain(self)[index])
+        return _view(_plain(self)[index])
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
@@ -164,6 +176,11 @@ def wrap(result: Any) -> Symbols:
     if names:
         array = np.asarray(np.frompyfunc(lambda x: names.get(x, x), 1, 1)(array), dtype=object)
     return array.view(Symbols)
+
+
+def _view(found: Any) -> Symbols:
+    """Return a part of an array, in the same memory: a derivation writes to it."""
+    return found.view(Symbols) if isinstance(found, np.ndarray) else wrap(found)
 
 
 def _entry(x: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from autograd_lite.draw import cards, mermaid, terminal
 from autograd_lite.draw.picture import Picture, framed_page
 from autograd_lite.draw.render import BREAK, LayoutError, render
-from autograd_lite.draw.scene import Scene
+from autograd_lite.draw.scene import Scene, scene
 from autograd_lite.draw.svg import svg
 from autograd_lite.draw.theme import Theme, recoloured
 from autograd_lite.graph import Node, json
@@ -95,12 +95,13 @@ class Drawing(Picture):
 
     def html(self) -> str:
         """Return a page that steps through the computation, forward and backward, as its text."""
-        if self.scene.graph.differentiated is not None:
-            raise ValueError(
-                "A page steps forward and backward by itself. Draw the computation for it: "
-                "draw(..., sweep='forward').save('graph.html')."
-            )
-        return self.page(self.scene, self.theme)
+        drawn, forward = self.scene, self.scene.graph.differentiated
+        if forward is not None:  # A page goes backward by itself.
+            known = {node.id for node in forward}
+            names = {key: name for key, name in drawn.names.items() if key in known - {name}}
+            options = replace(drawn.options, show=(*drawn.options.show, "grad"))
+            drawn = scene(forward, names, options)
+        return self.page(drawn, self.theme)
 
     def _rendered(self, kind: str) -> bytes:
         """Return the contents of a file of some kind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from autograd_lite.core.backward import backward_pass, next_birth, operands_of
 from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.modes import GradientError, enable_grad, recording
 from autograd_lite.core.node import result_of
-from autograd_lite.core.operands import has_values
+from autograd_lite.core.operands import DRAWS_FROM, has_values
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.functional.nests import leaves_of, rebuild
 from autograd_lite.functional.tracing import require_function, upstream
@@ -61,7 +62,8 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     Notes
     -----
     Since `f` is called twice, its side effects happen twice, but for the running means of batch
-    normalisation: draw random numbers before the call and pass them in. Only what it returns is
+    normalisation and the masks of `Dropout`: draw other random numbers before the call and pass
+    them in. Only what it returns is
     recorded, not what it stores elsewhere. It may not change a tensor from outside in place.
     Derivatives of higher order are right, but they keep what the second call records. In a program,
     compiled or exported, `f` is computed once.
@@ -103,6 +105,7 @@ class _Segment:
     - `places`: where among the leaves of all arguments the Tensors are.
     - `arguments`, `others`: those Tensors; and what the result depends on besides. Together, the
       operands.
+    - `states`: of the generators, before each mask of `Dropout` was drawn.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class _Segment:
         self.arguments: list[Tensor] = [leaves[i] for i in self.places]
         self.wanted = [x.requires_grad for x in self.arguments]
         self.others: list[Tensor] = []
+        self.states: list[Any] = []
         # Nobody else can change what the second call is to be given.
         frozen = [x.copy() if isinstance(x, np.ndarray) else x for x in leaves]
         self.nest = rebuild((args, kwargs), frozen)
@@ -122,7 +126,14 @@ class _Segment:
     def record(self) -> Any:
         """Call the function, keep nothing but its result, and make that a node."""
         since = next_birth()
-        given, result = self.call([x._value() for x in self.arguments])
+        around = DRAWS_FROM.get()
+
+        def noted(rng: Any) -> Any:
+            rng = around(rng)
+            self.states.append(rng.bit_generator.state)
+            return rng
+
+        given, result = self.call([x._value() for x in self.arguments], noted)
         if any(x._written for x in given):
             raise GradientError(
                 f"{self.name}: the function writes to an array that it is given, and would do so "
@@ -139,7 +150,9 @@ class _Segment:
             result, [parted.get(x, x) if isinstance(x, Tensor) else x for x in leaves_of(result)]
         )
 
-    def call(self, values: Sequence[Any]) -> tuple[list[Tensor], Any]:
+    def call(
+        self, values: Sequence[Any], draws_from: Callable[[Any], Any]
+    ) -> tuple[list[Tensor], Any]:
         """Call the function; return the Tensors that it was given, and its result.
 
         What is a Tensor already is linked to what it is given as; an array is not linked.
@@ -153,7 +166,11 @@ class _Segment:
                 leaves[i] = x
                 given.append(x)
             args, kwargs = rebuild(self.nest, leaves)
-            result = self.f(*args, **kwargs)
+            token = DRAWS_FROM.set(draws_from)
+            try:
+                result = self.f(*args, **kwargs)
+            finally:
+                DRAWS_FROM.reset(token)
         for x in leaves_of(result):
             if not isinstance(x, _PLAIN):
                 raise TypeError(
@@ -164,9 +181,15 @@ class _Segment:
 
     def call_again(self, values: Sequence[Any]) -> tuple[list[Tensor], Any]:
         """Do the same where the first call has been made."""
-        token = AGAIN.set(True)
+        states, token = iter(self.states), AGAIN.set(True)
+
+        def as_then(rng: Any) -> Any:
+            rng = copy.deepcopy(rng)
+            rng.bit_generator.state = next(states, rng.bit_generator.state)
+            return rng
+
         try:
-            return self.call(values)
+            return self.call(values, as_then)
         finally:
             AGAIN.reset(token)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
@@ -51,6 +52,15 @@ class _NamesItsTensors(type):
     `Module` has a metaclass because only a metaclass runs code after the ``__init__`` of a
     subclass, whoever writes it.
     """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any], **more: Any) -> Any:
+        """Make a class, but none with slots: what they hold is not among the attributes."""
+        if space.get("__slots__"):
+            raise TypeError(
+                f"{name} has __slots__, and a module is its attributes: no parameter in a slot "
+                f"would be found. Leave them out."
+            )
+        return super().__new__(cls, name, bases, space, **more)
 
     def __call__(cls: type[M], *args: Any, **kwargs: Any) -> M:
         try:
@@ -135,6 +145,8 @@ class Module(metaclass=_NamesItsTensors):
 
         def __getattr__(self, name: str) -> Any:
             """Say that there is no such attribute, and what to write if that can be guessed."""
+            if hasattr(type(self), name):  # A property failed: once more, for its own error.
+                return super().__getattribute__(name)
             said = f"{type(self).__name__!r} object has no attribute {name!r}"
             said += f". {INSTEAD[name]}." if name in INSTEAD else ""
             raise AttributeError(said, name=name, obj=self)
@@ -483,7 +495,10 @@ def _note_call(module: Module, since: int, result: Tensor) -> None:
 
 def _without_history(value: Any) -> Any:
     """Detach the results in an attribute: as leaves that require a gradient they would train."""
-    leaves = leaves_of(value)
+    try:
+        leaves = leaves_of(value)
+    except RecursionError:  # It holds itself.
+        return value
     if not any(isinstance(x, Tensor) and not x.is_leaf for x in leaves):
         return value
     return rebuild(
@@ -508,17 +523,24 @@ def _inside(value: Any, path: str = "", place: Place = ()) -> Iterator[tuple[str
         parts = vars(value).items()
     elif isinstance(value, dict):
         parts = value.items()
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple | deque):
         parts = enumerate(value)
     above = {id(value), *(id(holder) for holder, _ in place)}
     for name, part in parts:
         here, there = f"{path}.{name}" if path else str(name), (*place, (value, name))
         if isinstance(part, Tensor | np.ndarray):
             yield here, part, there
-        elif isinstance(part, Module | dict | list | tuple) and id(part) not in above:
+        elif isinstance(part, Module | dict | list | tuple | deque) and id(part) not in above:
             if isinstance(part, Module):
                 yield here, part, there
             yield from _inside(part, here, there)
+        elif isinstance(part, set | frozenset) and any(
+            isinstance(x, Module | Tensor) for x in part
+        ):
+            raise TypeError(
+                f"{here} is a {type(part).__name__}, in which parameters have no order and no "
+                f"name. Hold them in a list or a dict."
+            )
 
 
 def _state(module: Any) -> list[tuple[str, Any, list[Place]]]:

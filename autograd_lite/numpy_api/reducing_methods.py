@@ -159,7 +159,9 @@ class ReducingMethods(MovingMethods):
         >>> al.Tensor([1.0, 3.0]).std().item()
         1.0
         """
-        return self.var(axis, dtype, out, ddof, keepdims, **more)._apply(ops.sqrt)
+        if more:
+            return self._numpy(np.std, axis, dtype, out, ddof, keepdims, **more)
+        return self.var(axis, dtype, out, ddof, keepdims)._apply(ops.sqrt)
 
     def _reduced(
         self, primitive: Primitive, function: Callable[..., Any], axis: Any, keepdims: bool,

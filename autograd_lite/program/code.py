@@ -82,7 +82,7 @@ def _further(path: tuple[str, ...], x: dis.Instruction) -> tuple[str, ...]:
 def is_users(module: Any) -> bool:
     """Return whether a module is neither a library nor a part of Python; it may have no file."""
     file, name = getattr(module, "__file__", None), getattr(module, "__name__", "")
-    if file is None:
+    if not isinstance(file, str):
         made = module is not None and getattr(module, "__spec__", None) is None
         return name == "__main__" or made
     return is_users_file(file)

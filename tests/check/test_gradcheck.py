@@ -229,6 +229,7 @@ def test_tolerances_follow_the_size_of_what_is_compared(size, square):
         (np.linalg.norm, 1e-12 * VECTOR),
         (lambda x: np.sum(al.softmax(x)), VECTOR),
         (lambda x: np.sum(al.softmax(1e8 * x)), 1e-8 * VECTOR),
+        (al.softmax, np.array([0.0, -512.0])),  # 1e-223, which differences cannot see.
         (lambda x: x * 0.1 + x * 0.2 - x * 0.3, VECTOR),
         (lambda x: np.abs(x) * 0.1 + np.abs(x) * 0.2 - np.abs(x) * 0.3, VECTOR),
     ],

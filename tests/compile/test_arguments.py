@@ -443,3 +443,22 @@ def test_what_is_not_compiled_gives_arrays_as_well():
     assert "not compiled" in step.why
     kept = al.compile(predict)(x)["y"]
     assert kept.requires_grad  # As an array it would lose its gradient.
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy"])
+def test_a_method_is_compiled_for_each_object(backend):
+    class Scaled:
+        def __init__(self, by):
+            self.by = by
+
+        @al.compile(backend=backend)
+        def total(self, x):
+            return np.sum(x * self.by)
+
+        loud = al.compile(np.exp, backend=backend)  # Not bound, as np.exp is not.
+
+    two, three = Scaled(2.0), Scaled(3.0)
+    assert [two.total(X), three.total(X)] == [12, 18]
+    two.by = 5.0
+    assert two.total(X) == 30
+    np.testing.assert_allclose(two.loud(X), np.exp(X))

@@ -121,6 +121,8 @@ def test_a_decorated_function_is_itself(decorate):
 def test_only_functions_are_decorated(what):
     with pytest.raises(TypeError, match=r"no_grad decorates a function, got .* `with al\.no_grad"):
         al.no_grad(what)
+    with pytest.raises(TypeError, match="no_grad decorates a function, got"):
+        al.no_grad()(what)
 
 
 def test_a_decorated_method_gets_its_object():

@@ -300,3 +300,47 @@ def test_values_at_which_a_matrix_has_no_inverse_decide_nothing():
     said = "not decided; at sample points, by hand = gradient; at others, NumPy raises: Singular"
     assert said in str(proof)
     assert not derivation.equals("np.floor(w) - 1")
+
+
+@pytest.mark.parametrize(
+    ("f", "by_hand"),
+    [
+        (lambda x: np.sum(x[1:] * x[:-1]), "np.append(x[1:], 0) + np.append(0, x[:-1])"),
+        (lambda x: np.sum(np.diff(x) ** 2), "-2 * np.diff(np.diff(x), prepend=0, append=0)"),
+        (
+            lambda x: np.sum(np.lib.stride_tricks.sliding_window_view(x, 2).sum(1) ** 2),
+            "2 * np.convolve(x[1:] + x[:-1], [1, 1])",
+        ),
+    ],
+)
+def test_what_is_added_to_slices_and_windows_is_proved(f, by_hand):
+    derivation = al.derive(f, np.array([0.5, -1.2, 2.0, 0.7]))
+    assert derivation.prove(x=by_hand)[0].equal
+    assert not derivation.prove(x=f"{by_hand} + x")[0].equal
+
+
+@pytest.mark.parametrize(
+    ("f", "spellings", "wrong"),
+    [
+        (
+            lambda x: np.sum(np.maximum(x, 0)),
+            ["(x >= 0) * 1.0", "1 - (x < 0)", "(np.sign(x) + 1) / 2", "(x > 0).astype(float)",
+             "np.heaviside(x, 0)", "1 - ~((x > 0) & (x > -1))"],
+            "(x > -9) * 1.0",
+        ),
+        (lambda x: np.sum(np.abs(x)), ["x / np.abs(x)", "np.where(x > 0, 1, -1)"], "x"),
+        (lambda x: np.sum(np.log(1 + np.exp(x))), ["(1 + np.tanh(x / 2)) / 2"], "np.tanh(x)"),
+        (lambda x: np.std(x), ["(x - np.mean(x)) / (3 * np.std(x))"], "x / np.std(x)"),
+    ],
+)  # fmt: skip
+def test_what_differs_at_a_kink_or_in_spelling_only_is_proved(f, spellings, wrong):
+    derivation = al.derive(f, np.array([0.5, -1.2, 2.0]))
+    assert [x for x in spellings if not derivation.prove(x=x)[0].equal] == []
+    assert not derivation.prove(x=wrong)[0].equal
+
+
+def test_algebra_refutes_nothing_that_no_sample_refutes():
+    derivation = al.derive(lambda x: np.sum(np.exp(x)), np.array([0.5, -1.2]))
+    assert "not decided by algebra; at sample points" in str(derivation.prove(x="np.e ** x")[0])
+    squares = al.derive(lambda x: np.sum(x**2), np.array([0.5, -1.2]))
+    assert squares.prove(x="2 * x + x * 1e-10")[0].difference is not None

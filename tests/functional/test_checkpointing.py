@@ -283,6 +283,20 @@ def test_random_numbers_are_refused_in_the_backward_pass_and_right_as_arguments(
     np.testing.assert_array_equal(w.grad, expected)
 
 
+def test_dropout_drops_the_same_in_the_backward_pass_also_where_checkpoints_nest():
+    found = []
+    for wrap in (lambda f: f, al.checkpoint):
+        rng = np.random.default_rng(0)
+        one, two = nn.Dropout(0.5, rng=rng), nn.Dropout(0.3, rng=rng)
+        inner = wrap(lambda x: two(one(np.tanh(x))))  # noqa: B023  (called in the loop)
+        outer = wrap(lambda x: one(inner(x)) * x)  # noqa: B023
+        x = leaf(np.arange(1.0, 20.0))
+        for _ in range(2):
+            np.sum(two(outer(x)) ** 2).backward()
+        found.append([*x.grad.numpy(), rng.random()])
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
 def test_a_parameter_that_has_changed_is_refused():
     for change in (lambda w: setattr(w, "data", [5.0]), lambda w: al.optim.SGD([w], 0.1).step()):
         w, x = leaf([1.0], name="w"), leaf([2.0])

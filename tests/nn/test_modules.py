@@ -1,5 +1,6 @@
 """Modules: what they hold, what they are called, what they compute."""
 
+import collections
 import copy
 import pickle
 
@@ -70,6 +71,37 @@ def test_a_module_that_holds_its_owner_does_not_recurse_forever():
     net.hidden.owner = net
     assert len(net.parameters()) == len(PATHS)
     assert "hidden: Linear(3, 4)" in repr(net)
+
+
+def test_a_module_with_a_dict_that_holds_itself_is_copied():
+    net = Net()
+    net.loop = {}
+    net.loop["loop"] = net.loop
+    twin = copy.deepcopy(net)
+    assert twin.loop["loop"] is twin.loop
+
+
+def test_parameters_are_found_in_a_deque_and_refused_where_they_would_be_lost():
+    net = Net()
+    net.recent = collections.deque([al.Tensor(1.0, requires_grad=True)])
+    assert net.named_parameters()[-1][0] == "recent.0"
+    net.heads["set"] = {nn.Linear(1, 1)}
+    with pytest.raises(TypeError, match=r"heads\.set is a set.* Hold them in a list or a dict"):
+        net.parameters()
+    with pytest.raises(TypeError, match=r"Slotted has __slots__, and .* Leave them out"):
+
+        class Slotted(nn.Module):
+            __slots__ = ("weight",)
+
+
+def test_a_property_that_fails_has_its_own_error():
+    class Broken(nn.Module):
+        @property
+        def width(self):
+            return self.size
+
+    with pytest.raises(AttributeError, match="'Broken' object has no attribute 'size'"):
+        _ = Broken().width
 
 
 def test_a_computed_tensor_kept_as_an_attribute_is_no_parameter():
