@@ -136,7 +136,7 @@ class Unrolled:
         return State(members, state.edges, through)
 
     def run(self, plan: Plan) -> dict[str, Any]:
-        """Return what arrives at every node that is not in the loop."""
+        """Return what arrives at every node."""
         replay, end = self.replay, self.replay.graph.outputs[0].id
         arrived: dict[str, Any] = {end: np.ones(np.shape(replay.values[end]))}
         crossing = {e for state in self.states for some in state.edges.values() for e in some}
@@ -175,7 +175,7 @@ class Unrolled:
                 _add(arrived, start, carried[s])
         for key in self.before:
             self._send(key, arrived, crossing)
-        return {key: g for key, g in arrived.items() if key not in self.step_of}
+        return arrived
 
     def _send(self, key: str, arrived: dict[str, Any], crossing: set[Edge]) -> None:
         if key not in arrived:
@@ -244,7 +244,7 @@ def _made(unrolled: Unrolled, plan: Plan) -> Callable[[Target], Any]:
         if not found:
             with np.errstate(all="ignore"):
                 found.append(unrolled.run(plan))
-        known = target.id in unrolled.replay.gradients and target.id not in unrolled.step_of
+        known = target.id in unrolled.replay.gradients
         return found[0].get(str(target.id), np.zeros_like(target.right)) if known else None
 
     return AnotherPass(predict)

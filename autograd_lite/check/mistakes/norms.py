@@ -173,7 +173,8 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
                 _, *without = norm.terms(above)
                 yield Candidate(
                     f"the factor {text_of(replay.graph, gain)} is missing in what comes through "
-                    f"the mean and the variance of {u}",
+                    f"{'the mean and the variance' if norm.centred else f'the {norm.called[0]}'} "
+                    f"of {u}",
                     0.86,
                     predict=Made(replay, norm.into, right[0] + sum(without), total),
                 )

@@ -388,6 +388,13 @@ def _of_windows(
         (f"the first entry {gets}", first),
         (f"the last entry {gets}", np.flip(first, window)),
     ]
+    if all(k and k - 1 not in window for k in window):  # A reshape has cut them out.
+        copies = [
+            x.shape[k + 1] if k + 1 in window else 1 for k in range(x.ndim) if k not in window
+        ]
+        tiled = np.tile(np.squeeze(wide, window), copies).reshape(x.shape)
+        title = f"the gradient of {step.name} is put into {before} by np.tile, not by np.repeat"
+        found.append((title, tiled))
     if mean:
         largest = everywhere * (x == x.max(window, keepdims=True))
         found.append((f"the largest entry {gets}: that of a maximum, not of a mean", largest))

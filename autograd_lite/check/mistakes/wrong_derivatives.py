@@ -297,6 +297,8 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
         forms = [
             (f"sigmoid + {name} * (1 + sigmoid)", gate + y * (1 + gate)),
             (f"sigmoid - {name} * (1 - sigmoid)", gate - y * (1 - gate)),
+            (f"sigmoid + {name} * (1 - {name})", gate + y * (1 - y)),
+            (f"{name} + sigmoid * (1 - sigmoid)", y + gate * (1 - gate)),
         ]
     else:
         return []
