@@ -65,14 +65,6 @@ def test_something_else_stands_for_the_softmax_in_a_log_softmax(instead, says):
     assert says in title_of(np.sum(al.log_softmax(X @ w, axis=1) * V), w=X.T @ delta)
 
 
-def test_labels_that_are_smoothed_are_not_hard():
-    w = al.Tensor(W, requires_grad=True, name="w")
-    hard = np.eye(5)[[0, 3, 1, 4]]
-    loss = -np.mean(np.sum((0.9 * hard + 0.02) * al.log_softmax(X @ w, axis=1), axis=1))
-    title = title_of(loss, w=X.T @ (softmax(X @ W) - hard) / 4)
-    assert title.startswith("the largest entry of the target counts as 1, the others as 0")
-
-
 def test_probabilities_that_are_zero_are_no_mask():
     w = al.Tensor(W, requires_grad=True, name="w")
     s = X @ w

@@ -308,9 +308,6 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
     yield text, 0.9, lambda: c * (p - _one_hot(p.argmax(axis=-1), n))
     text = "only the entry of the true class gets a gradient"
     yield text, 0.8, lambda: c * np.where(y == y.max(axis=-1, keepdims=True), e, 0)
-    if 0.5 < y.max() < 1:
-        text = f"the largest entry of {yt} counts as 1, the others as 0: as if it were not smoothed"
-        yield text, 0.8, lambda: c * (p - (y == y.max(axis=-1, keepdims=True)))
     text = "the entry of the true class gets no gradient"
     yield text, 0.85, lambda: c * np.where(y == y.max(axis=-1, keepdims=True), 0, e)
     for shift, word in ((1, "too large"), (-1, "too small")):

@@ -149,7 +149,7 @@ class Made:
         size = float(np.sum(step * step))
         factor = float(np.sum((target.hand - right) * step)) / size if size else about
         nearest = round(factor)
-        return float(nearest) if abs(factor - nearest) < digits(target.hand) else factor
+        return float(nearest) if abs(factor - nearest) < 1e-9 else factor
 
     def goals(self, target: Target) -> Iterator[tuple[float, Any]]:
         """Yield what is missing along each direction, and how the node moves along it."""
