@@ -363,7 +363,7 @@ def _found(
         factor = made.factor(target)
         if factor is None or same(np.asarray(factor * made.both[0]), place.part):
             continue
-        factor = _rounded(factor)
+        factor = _rounded(factor, digits(target.hand))
         plain = abs(factor) == 1
         why = None if plain else reason(case, abs(factor))
         text, cost = table.texts[i], float(table.costs[i])
@@ -401,10 +401,10 @@ def _told(array: Array) -> int:
     return max(distinct(array), 4 * int(signs) // FEWEST_BITS)
 
 
-def _rounded(factor: float) -> float:
+def _rounded(factor: float, rtol: float) -> float:
     """Return a factor without its last digits, which are rounding."""
-    short = float(f"{factor:.9g}")
-    return short if abs(short - factor) < 1e-10 * abs(factor) else factor
+    short = float(f"{factor:.{9 if rtol < 1e-8 else 4}g}")
+    return short if abs(short - factor) < rtol / 10 * abs(factor) else factor
 
 
 def _times(factor: float) -> str:

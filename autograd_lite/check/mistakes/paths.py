@@ -65,12 +65,14 @@ def scaled_path(
     elif abs(factor + 1) < near:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
-        origin = key if kind == "term of the loss" else None
+        origin = key if kind == "term of the loss" or np.size(part) == 1 else None
         why, flipped, size = reason(case, factor, origin), "", factor
         if factor < 0 and why == reason(case, -factor, origin):  # Which is of its size alone.
             flipped, size = "its sign flipped, and ", -factor
         says = why[0] if why else another_number(case, size)
-        if single or not (says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)):
+        if (single and not (why and why[1] <= SURE)) or not (
+            says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)
+        ):
             return
         title = f"{path} has {flipped}a factor {shown(size)}"
         title += f": {says}" if says else ""
@@ -81,6 +83,10 @@ def scaled_path(
         predict=made.times(factor),
         kind=scaled if factor else kind,
     )
+
+
+SURE = 0.1
+"""A factor that is explained so well is told from a single number: a 2."""
 
 
 @mistake("path missing", "What is used twice gets the sum of what comes back from both.")

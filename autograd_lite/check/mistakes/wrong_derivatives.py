@@ -298,6 +298,9 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
             (f"sigmoid + {name} * (1 + sigmoid)", gate + y * (1 + gate)),
             (f"sigmoid - {name} * (1 - sigmoid)", gate - y * (1 - gate)),
         ]
+    elif primitive is ops.arctan:
+        right, flipped = "1 / (1 + x ** 2)", ""
+        forms = [("1 / (1 - x ** 2)", 1 / (1 - x * x))]
     else:
         return []
     return [
