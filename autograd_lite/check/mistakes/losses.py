@@ -15,14 +15,7 @@ from autograd_lite.check.mistakes.differences import LINKS, Difference, along, d
 from autograd_lite.check.mistakes.made import Made, Together, replaced
 from autograd_lite.check.mistakes.picks import indices
 from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import (
-    Array,
-    Candidate,
-    Case,
-    Target,
-    mistake,
-    same,
-)
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
@@ -75,9 +68,11 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
     """Solve for the one factor of a prediction, or of a target, that is weighted row by row."""
     if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
         return
-    there = ((x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name)
+    there = [
+        (x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name or x.kind == "constant"
+    ]
     weights, k = next(
-        ((f"{x.name} is", k) for x, w in there
+        ((f"{text_of(replay.graph, x)} is", k) for x, w in there
          if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
         ("the weights are", 0.0),
     )  # fmt: skip

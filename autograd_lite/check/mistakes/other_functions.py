@@ -216,18 +216,14 @@ def _axes(replay: Replay) -> Iterator[Candidate]:
 
 
 def _with_others(
-    replay: Replay,
-    parameters: Mapping[Node, Mapping[str, Any]],
-    primitive: Primitive | None = None,
+    replay: Replay, parameters: Mapping[Node, Mapping[str, Any]], primitive: Primitive | None = None
 ) -> Callable[[Target], Any]:
     """Return what predicts the gradients if some nodes have other parameters, or do another."""
 
     def run() -> Mapping[str, Any]:
         nodes = [
             replace(
-                x,
-                primitive=primitive or x.primitive,
-                parameters={**x.parameters, **parameters[x]},
+                x, primitive=primitive or x.primitive, parameters={**x.parameters, **parameters[x]}
             )
             if x in parameters
             else x

@@ -13,13 +13,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import compositions
 from autograd_lite.check.mistakes.made import AnotherPass, Made
-from autograd_lite.check.mistakes.reasons import (
-    another_number,
-    numbers,
-    reason,
-    scalars,
-    shown,
-)
+from autograd_lite.check.mistakes.reasons import another_number, numbers, reason, scalars, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -77,12 +71,7 @@ def scaled_path(
         title = f"{path} has {flipped}a factor {shown(size)}"
         title += f": {says}" if says else ""
         price = cost + (0.3 + why[1] if why else 1.8)
-    yield Candidate(
-        title,
-        price,
-        predict=made.times(factor),
-        kind=scaled if factor else kind,
-    )
+    yield Candidate(title, price, predict=made.times(factor), kind=scaled if factor else kind)
 
 
 SURE = 0.1
@@ -239,11 +228,7 @@ def _some_steps(
 
 
 def _of_one_kind(
-    case: Case,
-    target: Target,
-    operand: Node,
-    uses: Sequence[tuple[Node, list[Edge]]],
-    to: str,
+    case: Case, target: Target, operand: Node, uses: Sequence[tuple[Node, list[Edge]]], to: str
 ) -> Iterator[Candidate]:
     """Leave out all uses of one kind: those by the same operation, or in one term of the loss."""
     replay = case.replay
@@ -413,6 +398,5 @@ def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
 
 
 MISTAKES["factor on a path"] = Mistake(
-    "factor on a path",
-    "Of several terms of a gradient, one has a factor that it should not have.",
+    "factor on a path", "Of several terms of a gradient, one has a factor that it should not have."
 )

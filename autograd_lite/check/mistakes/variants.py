@@ -60,12 +60,7 @@ def other_power(case: Case, target: Target) -> Iterator[Candidate]:
                     f"{other} stands in place of {text} in what comes back to {name} from "
                     f"{step.name}",
                     0.9,
-                    predict=Made(
-                        step.replay,
-                        step.operand.id,
-                        c * twice * form,
-                        twice * part,
-                    ),
+                    predict=Made(step.replay, step.operand.id, c * twice * form, twice * part),
                 )
         if text == name:
             title = (

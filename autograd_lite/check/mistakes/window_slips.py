@@ -384,10 +384,7 @@ def _of_windows(
     count = int(np.prod([x.shape[k] for k in window]))
     before = text_of(step.replay.graph, operand)
     gets = f"of each window in {before} gets the gradient of {step.name}"
-    found = [
-        (f"the first entry {gets}", first),
-        (f"the last entry {gets}", np.flip(first, window)),
-    ]
+    found = [(f"the first entry {gets}", first), (f"the last entry {gets}", np.flip(first, window))]
     if mean:
         largest = everywhere * (x == x.max(window, keepdims=True))
         found.append((f"the largest entry {gets}: that of a maximum, not of a mean", largest))
@@ -410,12 +407,7 @@ def _of_windows(
             yield Candidate(
                 text,
                 0.8 + 0.1 * (part is not sent),
-                predict=Made(
-                    step.replay,
-                    operand.id,
-                    part,
-                    step.replay.parts[inner.id, 0],
-                ),
+                predict=Made(step.replay, operand.id, part, step.replay.parts[inner.id, 0]),
             )
 
 

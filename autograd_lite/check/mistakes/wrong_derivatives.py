@@ -244,6 +244,9 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
             with np.errstate(all="ignore"):
                 square = np.asarray(value) ** 2
             title = f"{verbs[0]} by {plain}, where it is to be {verbs[1]} by it"
+            users = {x.primitive for x in step.replay.graph.consumers(step.node)}
+            if inverse and step.primitive is ops.divide and users & {ops.square, ops.power}:
+                title = f"the factor 1 / {plain} ** 2 is missing"  # Of a / b, squared.
             yield step.candidate(title, 0.85, scaled(step.rule, square, divide=True))
             if np.ndim(value) and (np.asarray(value) > 0).all():
                 yield step.candidate(
