@@ -74,6 +74,8 @@ def test_a_factor_of_a_numerator_is_missing_on_one_path():
     du = X.T @ (1 - e / s_**2) / 9
     title = title_of(loss, w=-X.T @ (e / s_**2) / 9, u=du)
     assert title.endswith("- mu) is missing")
+    right = X.T @ (1 - e**2 / s_**2) / 9
+    assert title_of(loss, w=-X.T @ e / 9, u=right) == "the factor 1 / s ** 2 is missing"
 
 
 def test_in_float32_a_factor_1_is_not_written():
@@ -207,3 +209,22 @@ def test_rows_that_nearly_all_are_like_the_first_tell_nothing_of_it():
     target = Target("w", dw, dw, next(x.id for x in replay.graph if x.name == "w"))
     titles = [x.title for x in rows_of_a_gradient(Case(replay), target)]
     assert not any(title.endswith("all taken from the first") for title in titles)
+
+
+def test_one_level_of_a_constant_stands_for_the_other():
+    (w,) = parameters(w=W[:, 0])
+    p = al.sigmoid(X @ w)
+    p.name, value, one = "p", p.numpy(), LABELS > 0
+    loss = -np.mean(np.where(one, 0.3, 0.7) * np.log(np.where(one, p, 1 - p)))
+    title = title_of(loss, w=0.3 * X.T @ (value - one) / 9)
+    assert title.startswith("what comes back to p from 1 - p has a factor 3/7: 0.3 stands in pl")
+
+
+def test_weights_without_a_name_are_at_the_target_alone():
+    (w,) = parameters(w=W)
+    z = X @ w
+    loss = np.sum((ROWS + 1) * (np.log(np.sum(np.exp(z), axis=1)) - z[ROWS, LABELS])) / 45
+    hand = X.T @ (softmax(z.numpy()) - (ROWS + 1)[:, None] * np.eye(3)[LABELS]) / 45
+    title = title_of(loss, w=hand)
+    assert title.startswith("the array of shape (9,) is missing from softmax(")
+    assert title.endswith("and only at the one-hot of the labels")

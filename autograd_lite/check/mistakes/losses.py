@@ -80,8 +80,12 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
         sides = (along(x, d.axis) for x in (term, d.c * term))
         made = Made(replay, d.key, *map(always, sides))
         factor = made.factor(target)
-        if factor is not None and abs(factor) > 1e-9:
-            besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
+        if (
+            factor is not None
+            and abs(factor) > 1e-9
+            and abs(factor - (k or factor)) <= 1e-7 * abs(k)
+        ):
+            besides = "" if k else f"; its factor is {shown(factor)}"
             title = f"{weights} missing from {text}, and only at {other}{besides}"
             yield Candidate(title, 1.1, predict=made.times(factor))
 
