@@ -226,5 +226,5 @@ def test_weights_without_a_name_are_at_the_target_alone():
     loss = np.sum((ROWS + 1) * (np.log(np.sum(np.exp(z), axis=1)) - z[ROWS, LABELS])) / 45
     hand = X.T @ (softmax(z.numpy()) - (ROWS + 1)[:, None] * np.eye(3)[LABELS]) / 45
     title = title_of(loss, w=hand)
-    assert title.startswith("the array of shape (9,) is missing from softmax(")
+    assert title.startswith("the weights are missing from softmax(")
     assert title.endswith("and only at the one-hot of the labels")

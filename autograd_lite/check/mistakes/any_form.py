@@ -134,7 +134,10 @@ def _steps(case: Case, target: Target) -> Iterator[Place]:
             if step.primitive is ops.divide and step.edge[1]:
                 yield _numerator(step, on)
             # The two of 1 - a * a are written as one.
-            several = [(text, x) for text, x in factors(step) if not text.startswith("1 + ")]
+            above = step.replay.values[step.node.operands[0]]  # That is `_numerator`.
+            above = above if step.primitive is ops.divide else None
+            several = [(text, x) for text, x in factors(step)
+                       if not text.startswith("1 + ") and x is not above]  # fmt: skip
             for text, x in several if len(several) > 1 else ():
                 if np.shape(x) == step.node.shape and np.all(x):
                     yield _slope(step, f"{text} {on}", own, far + 0.1, besides=x)

@@ -72,7 +72,7 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
         (x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name or x.kind == "constant"
     ]
     weights, k = next(
-        ((f"{text_of(replay.graph, x)} is", k) for x, w in there
+        ((f"{x.name} is" if x.name else "the weights are", k) for x, w in there
          if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
         ("the weights are", 0.0),
     )  # fmt: skip
