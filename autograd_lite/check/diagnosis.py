@@ -237,6 +237,8 @@ def _one(progress: Progress, target: Target) -> Diagnosis:
                 more = _fitting(case, against, progress, candidates)
                 fitting = sorted([*fitting, *more], key=lambda x: x.rank)
                 proposed = proposed or candidates
+        if besides.startswith("besides the mistake"):  # Another far-fetched one would be chance.
+            fitting = [x for x in fitting if x.cost <= UNLIKELY]
         if kept and not (fitting and _is_nearer(fitting[0], kept[0][0])):
             break
         shifted = case is progress.case and case.replay.has_shifts

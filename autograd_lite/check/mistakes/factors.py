@@ -17,6 +17,7 @@ from autograd_lite.check.mistakes.reasons import (
     LEARNING_RATES,
     another_number,
     chosen_ones,
+    complement,
     divided_by,
     numbers,
     of_the_loss,
@@ -24,6 +25,7 @@ from autograd_lite.check.mistakes.reasons import (
     other_divisor,
     reasons,
     shown,
+    users_of,
     within,
 )
 from autograd_lite.check.mistakes.registry import (
@@ -99,12 +101,20 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
     return averages, sums, squares
 
 
-def _has_a_two(case: Case) -> bool:
-    """Return whether there is a factor 2 that one can forget."""
+def _is_on_the_way(case: Case, target: Target, k: float) -> bool:
+    return any(target.id in case.replay.behind(x.id) for x in users_of(case, k))
+
+
+def _twos(case: Case, target: Target) -> set[str]:
+    """Return the nodes on the way to a tensor that have a factor 2 or 1/2 that one can forget."""
     replay = case.replay
-    return any(
-        _is_square(replay, x) or (not x.shape and x.value in (2.0, 0.5)) for x in replay.graph
-    )
+    return {
+        x.id
+        for x in replay.graph
+        if target.id in replay.behind(x.id)
+        and (_is_square(replay, x) or any(not y.shape and y.value in (2.0, 0.5)
+                                          for y in replay.graph.operands(x)))
+    }  # fmt: skip
 
 
 def _is_square(replay: Replay, node: Node) -> bool:
@@ -195,6 +205,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
                 STRETCHED,
             )
     averages, sums, squares = _lengths(case, target)
+    twos = _twos(case, target)
     if within(a, 0.5) or within(a, 2):
         title = f"the factor 2{' of the square' if squares else ''} is missing"
         if a > 1:
@@ -204,8 +215,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
         yield (
             "constant factor",
             title,
-            1.0 if a > 1 or _has_a_two(case) else 1.2,
-            (squares if a < 1 else ()),
+            1.0 if a > 1 or twos else 1.2,
+            (squares or twos if a < 1 else ()),
         )
     users = case.replay.users(target.id)
     uses = 0 if _meets_itself(case, target) else sum(x.operands.count(target.id) for x in users)
@@ -232,6 +243,10 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
         elif within(a, 2 / n) and not squares:
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
             yield "averaged, not summed", text, 1.1, at
+    for k, divides in numbers(case).items():
+        if float(f"{k:.3g}") == k and _is_on_the_way(case, target, k):
+            for why, cost in complement(1 / a if divides else a, f"{k:g}", k):
+                yield "constant factor", why, 0.8 + cost, ()
     once = within(1 / a, round(1 / a))  # Divided by one length too many explains it better.
     if not once and not within(a, 2) and (other := other_divisor(case, a)):
         yield "constant factor", other, 1.2, ()
@@ -245,7 +260,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             behind = target.id in case.replay.behind(node.id)
             if n > 1 and within(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
-                cost = 0.95 if n == 2 and not _has_a_two(case) else 1.15
+                cost = 0.95 if n == 2 and not twos else 1.15
                 yield "summed, not averaged", text, cost, (node.id,)
     ambiguous = any(case.batch in node.shape[1:] for node in graph)
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"

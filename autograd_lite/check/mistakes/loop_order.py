@@ -11,13 +11,7 @@ import numpy as np
 
 from autograd_lite.check.mistakes.loop_passes import name_of
 from autograd_lite.check.mistakes.made import AnotherPass
-from autograd_lite.check.mistakes.registry import (
-    Candidate,
-    Case,
-    Target,
-    mistake,
-    remembered,
-)
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, remembered
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop, loops, summing
 from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.graph import Node

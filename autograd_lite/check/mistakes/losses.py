@@ -15,14 +15,7 @@ from autograd_lite.check.mistakes.differences import LINKS, Difference, along, d
 from autograd_lite.check.mistakes.made import Made, Together, replaced
 from autograd_lite.check.mistakes.picks import indices
 from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import (
-    Array,
-    Candidate,
-    Case,
-    Target,
-    mistake,
-    same,
-)
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
@@ -75,9 +68,11 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
     """Solve for the one factor of a prediction, or of a target, that is weighted row by row."""
     if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
         return
-    there = ((x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name)
+    there = [
+        (x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name or x.kind == "constant"
+    ]
     weights, k = next(
-        ((f"{x.name} is", k) for x, w in there
+        ((f"{x.name} is" if x.name else "the weights are", k) for x, w in there
          if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
         ("the weights are", 0.0),
     )  # fmt: skip
@@ -85,8 +80,12 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
         sides = (along(x, d.axis) for x in (term, d.c * term))
         made = Made(replay, d.key, *map(always, sides))
         factor = made.factor(target)
-        if factor is not None and abs(factor) > 1e-9:
-            besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
+        if (
+            factor is not None
+            and abs(factor) > 1e-9
+            and abs(factor - (k or factor)) <= 1e-7 * abs(k)
+        ):
+            besides = "" if k else f"; its factor is {shown(factor)}"
             title = f"{weights} missing from {text}, and only at {other}{besides}"
             yield Candidate(title, 1.1, predict=made.times(factor))
 
@@ -161,7 +160,8 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     error = f"{pt} - {yt}" if yt != "0" else pt
     if yt == "0":
         yield f"1 is subtracted from {pt}, though the target is 0", 0.8, lambda: c * (p - 1)
-    yield f"{yt} is not subtracted from {pt}: the target is missing", 0.6, lambda: c * p
+    missing = "" if yt.startswith("np.eye") else ": the target is missing"
+    yield f"{yt} is not subtracted from {pt}{missing}", 0.6, lambda: c * p
     whole = 0.1 if np.ndim(c) else 0.0  # That the term has its sign flipped is simpler.
     yield f"the sign of {error} is flipped", 0.62 + whole, lambda: -c * e
     yield f"{yt} is added to {pt}, in place of subtracted", 0.65, lambda: c * (p + y)
@@ -207,6 +207,8 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     text = f"the formula of the derivative is given the error: ({error}) * (1 - ({error}))"
     yield text, 1.0, lambda: c * e * (1 - e)
     text = f"only the term of {yt} * log({pt}) is there"
+    if name == "softmax":
+        text = f"only the diagonal of the softmax's Jacobian is there: -{yt} * (1 - {pt})"
     yield text, 0.9, lambda: -c * y * (1 - p)
     yield f"the logarithm of {pt} stands in its place", 1.0, lambda: c * (np.log(p) - y)
     if name == "sigmoid":
@@ -349,29 +351,21 @@ def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         at_label = np.zeros_like(g)
         at_label[index] = 1.0
-        name = text_of(graph, graph[key])
-        besides = (g[at_label == 0] != 0).any()  # Else that is a factor of all of it.
-        for times, words in (
-            ()
-            if not besides
-            else (
-                (-1.0, "the true class itself is counted too"),
-                (1.0, "the margin of the true class itself is not taken out"),
-            )
-        ):
-            title = (
-                f"at the entries of the labels, the gradient at {name} is {unit:.4g} too "
-                f"{'small' if times < 0 else 'large'}: {words}"
-            )
-            yield Candidate(title, 0.95, predict=replaced(replay, key, g + times * unit * at_label))
-        yield Candidate(
-            f"at the entries of the labels, the gradient at {name} is -1 for each row, and not "
-            f"minus how many classes count",
-            0.9,
-            predict=replaced(replay, key, np.where(at_label != 0, -unit, g)),
-        )
-        yield Candidate(
-            f"the true class gets no gradient: at the entries of the labels, that at {name} is 0",
-            0.8,
-            predict=replaced(replay, key, np.where(at_label != 0, 0.0, g)),
-        )
+        at = f"at the entries of the labels, the gradient at {text_of(graph, graph[key])}"
+        on, off = at_label != 0, at_label == 0
+        once = f"{at} is -1 for each row, and not minus how many classes count"
+        forms = [
+            (once, 0.9, np.where(on, -unit, g)),
+            (once, 0.92, np.where(on & (g != 0), -unit, g)),
+            (f"the true class gets no gradient: {at} is 0", 0.8, g * off),
+            (f"only the true class gets a gradient: {at} is there, and 0 elsewhere", 0.85, g * on),
+            (f"{at} has its sign flipped", 0.92, np.where(on, -g, g)),
+        ]
+        far = f"{at} is {unit:.4g} too"
+        if (g[off] != 0).any():  # Else that is a factor of all of it.
+            less, more = g - unit * at_label, g + unit * at_label
+            forms.append((f"{far} small: the true class itself is counted too", 0.95, less))
+            text = f"{far} large: the margin of the true class itself is not taken out"
+            forms.append((text, 0.95, more))
+        for title, cost, wrong in forms:
+            yield Candidate(title, cost, predict=replaced(replay, key, wrong))

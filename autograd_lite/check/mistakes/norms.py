@@ -259,6 +259,10 @@ def _changes(
             f"the factor 1 / {scale} of {u} is missing in the direct path",
             first * s + second + third,
         ),
+        (
+            f"the factor 1 / {scale} of {u} is there in the direct path alone",
+            first + (second + third) * s,
+        ),
     ):
         yield title, 0.8, always(terms)
     eps = s**2 - std**2

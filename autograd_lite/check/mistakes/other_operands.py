@@ -197,11 +197,14 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         name, shape = text_of(replay.graph, belongs), np.shape(replay.values[belongs.id])
         turned = (*shape[:-2], *shape[:-3:-1])
+        root, kin = viewed(replay.graph, belongs), belongs.primitive
         alike = [x for x in replay.graph.nodes if x.shape in (shape, turned)]
-        kin = belongs.primitive
         alike.sort(key=lambda x: x.primitive is not kin)
-        for other in alike[:MOST_VALUES]:
+        uncut = [x for x in replay.graph.nodes if x.shape == root.shape != shape]
+        uncut = uncut if len(root.shape) != len(shape) else []  # Else it is one of the turned.
+        for other in (*alike[:MOST_VALUES], *uncut[:MOST_VALUES]):
             value, text = replay.values[other.id], text_of(replay.graph, other)
+            value = _seen(replay, belongs, root.id, value) if other in uncut else value
             kind, cost, tried = "wrong tensor", 1.2, []
             if other is belongs:
                 kind, cost = "not transposed", 0.7

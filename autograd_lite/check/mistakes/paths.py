@@ -13,13 +13,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import compositions
 from autograd_lite.check.mistakes.made import AnotherPass, Made
-from autograd_lite.check.mistakes.reasons import (
-    another_number,
-    numbers,
-    reason,
-    scalars,
-    shown,
-)
+from autograd_lite.check.mistakes.reasons import another_number, numbers, reason, scalars, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -65,22 +59,23 @@ def scaled_path(
     elif abs(factor + 1) < near:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
-        origin = key if kind == "term of the loss" else None
+        origin = key if kind == "term of the loss" or np.size(part) == 1 else None
         why, flipped, size = reason(case, factor, origin), "", factor
         if factor < 0 and why == reason(case, -factor, origin):  # Which is of its size alone.
             flipped, size = "its sign flipped, and ", -factor
         says = why[0] if why else another_number(case, size)
-        if single or not (says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)):
+        if (single and not (why and why[1] <= SURE)) or not (
+            says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)
+        ):
             return
         title = f"{path} has {flipped}a factor {shown(size)}"
         title += f": {says}" if says else ""
         price = cost + (0.3 + why[1] if why else 1.8)
-    yield Candidate(
-        title,
-        price,
-        predict=made.times(factor),
-        kind=scaled if factor else kind,
-    )
+    yield Candidate(title, price, predict=made.times(factor), kind=scaled if factor else kind)
+
+
+SURE = 0.1
+"""A factor that is explained so well is told from a single number: a 2."""
 
 
 @mistake("path missing", "What is used twice gets the sum of what comes back from both.")
@@ -233,11 +228,7 @@ def _some_steps(
 
 
 def _of_one_kind(
-    case: Case,
-    target: Target,
-    operand: Node,
-    uses: Sequence[tuple[Node, list[Edge]]],
-    to: str,
+    case: Case, target: Target, operand: Node, uses: Sequence[tuple[Node, list[Edge]]], to: str
 ) -> Iterator[Candidate]:
     """Leave out all uses of one kind: those by the same operation, or in one term of the loss."""
     replay = case.replay
@@ -407,6 +398,5 @@ def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
 
 
 MISTAKES["factor on a path"] = Mistake(
-    "factor on a path",
-    "Of several terms of a gradient, one has a factor that it should not have.",
+    "factor on a path", "Of several terms of a gradient, one has a factor that it should not have."
 )

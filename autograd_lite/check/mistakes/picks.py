@@ -219,8 +219,7 @@ def _added_at(step: Step, index: Any) -> Any:
 
 
 MISTAKES["another index"] = Mistake(
-    "another index",
-    "What is picked forwards is put back with the same index.",
+    "another index", "What is picked forwards is put back with the same index."
 )
 
 

@@ -74,6 +74,9 @@ def _factors(step: Step) -> Iterator[tuple[str, Any]]:
             yield from _inside(replay, text, inputs)
         elif root is None:
             yield text, node.value
+            if text == step.name and step.primitive is ops.divide:  # y of y / b, which is a / b.
+                a = inputs[0]
+                yield grouped(text_of(replay.graph, a)), replay.values[a.id]
         else:
             text = grouped(_text(graph, root, called))
             yield f"1 - {text}", 1 - root.value

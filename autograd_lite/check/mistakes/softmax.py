@@ -12,13 +12,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.reasons import reason, shown
-from autograd_lite.check.mistakes.registry import (
-    Candidate,
-    Case,
-    Target,
-    mistake,
-    remembered,
-)
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, remembered
 from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
 from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
@@ -36,8 +30,7 @@ def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
         if node.shape == x.shape:
             right = g - p * g.sum(axis, keepdims=True)
             forms = [*_logarithm_forms(g, p, np.asarray(replay.values[x.id]), axis, name)]
-            if target.id == x.id:
-                forms += _other_targets(target.hand, g, p, axis, name)
+            forms += _other_targets(replay, x, target, g, p, axis, name)
         else:
             kept = len(node.shape) == len(x.shape)
             right = _sent(p, axis)(g)
@@ -70,22 +63,22 @@ def _logarithm_forms(
 
 
 def _other_targets(
-    hand: Any, g: Any, p: Any, axis: int, name: str
+    replay: Replay, x: Node, target: Target, g: Any, p: Any, axis: int, name: str
 ) -> Iterator[tuple[str, float, Any]]:
     """Solve for the targets: one number at the labels, one elsewhere, as if smoothed otherwise."""
     total = g.sum(axis, keepdims=True)
-    if hand.shape != g.shape or not total.all():
+    if not target.fits or target.hand.size < 4 or not total.all():
         return
-    wanted, used = g / total, hand / total + p
-    at = wanted > (wanted.min() + wanted.max()) / 2
-    levels = [[x[side].mean() for side in (at, ~at) if side.any()] for x in (wanted, used)]
-    if len(levels[0]) == 2 and all(
-        np.allclose(x, np.where(at, *pair), rtol=0, atol=1e-9)
-        for x, pair in zip((wanted, used), levels, strict=True)
-    ):
-        right, wrong = (" and ".join(shown(round(x, 12) + 0.0) for x in pair) for pair in levels)
-        said = f"the targets of {name} are {wrong}, at the label and elsewhere, in place of {right}"
-        yield said, 0.95, p * -total + np.where(at, *levels[1]) * total
+    at = g / total > (np.min(g / total) + np.max(g / total)) / 2
+    right = np.array([np.mean((g / total)[side]) for side in (at, ~at) if side.any()])
+    if len(right) < 2 or not np.allclose(g / total, np.where(at, *right), rtol=0, atol=1e-9):
+        return
+    sides = [np.ravel(replay.added(x.id, total * side)[target.id]) for side in (at, ~at)]
+    gap = np.ravel(target.hand - target.right)
+    wrong = right + np.linalg.lstsq(np.transpose(sides), gap, rcond=None)[0]
+    here, there = (" and ".join(shown(round(x, 9) + 0.0) for x in pair) for pair in (wrong, right))
+    said = f"the targets of {name} are {here}, at the label and elsewhere, in place of {there}"
+    yield said, 0.95, total * (np.where(at, *wrong) - p)
 
 
 @remembered

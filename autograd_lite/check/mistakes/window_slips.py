@@ -384,14 +384,10 @@ def _of_windows(
     count = int(np.prod([x.shape[k] for k in window]))
     before = text_of(step.replay.graph, operand)
     gets = f"of each window in {before} gets the gradient of {step.name}"
-    found = [
-        (f"the first entry {gets}", first),
-        (f"the last entry {gets}", np.flip(first, window)),
-    ]
+    found = [(f"the first entry {gets}", first), (f"the last entry {gets}", np.flip(first, window))]
     if all(k and k - 1 not in window for k in window):  # A reshape has cut them out.
-        copies = [
-            x.shape[k + 1] if k + 1 in window else 1 for k in range(x.ndim) if k not in window
-        ]
+        kept = [k for k in range(x.ndim) if k not in window]
+        copies = [x.shape[k + 1] if k + 1 in window else 1 for k in kept]
         tiled = np.tile(np.squeeze(wide, window), copies).reshape(x.shape)
         title = f"the gradient of {step.name} is put into {before} by np.tile, not by np.repeat"
         found.append((title, tiled))
@@ -417,12 +413,7 @@ def _of_windows(
             yield Candidate(
                 text,
                 0.8 + 0.1 * (part is not sent),
-                predict=Made(
-                    step.replay,
-                    operand.id,
-                    part,
-                    step.replay.parts[inner.id, 0],
-                ),
+                predict=Made(step.replay, operand.id, part, step.replay.parts[inner.id, 0]),
             )
 
 

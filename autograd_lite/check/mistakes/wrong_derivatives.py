@@ -244,6 +244,9 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
             with np.errstate(all="ignore"):
                 square = np.asarray(value) ** 2
             title = f"{verbs[0]} by {plain}, where it is to be {verbs[1]} by it"
+            users = {x.primitive for x in step.replay.graph.consumers(step.node)}
+            if inverse and step.primitive is ops.divide and users & {ops.square, ops.power}:
+                title = f"the factor 1 / {plain} ** 2 is missing"  # Of a / b, squared.
             yield step.candidate(title, 0.85, scaled(step.rule, square, divide=True))
             if np.ndim(value) and (np.asarray(value) > 0).all():
                 yield step.candidate(
@@ -300,6 +303,9 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
             (f"sigmoid + {name} * (1 - {name})", gate + y * (1 - y)),
             (f"{name} + sigmoid * (1 - sigmoid)", y + gate * (1 - gate)),
         ]
+    elif primitive is ops.arctan:
+        right, flipped = "1 / (1 + x ** 2)", ""
+        forms = [("1 / (1 - x ** 2)", 1 / (1 - x * x))]
     else:
         return []
     return [
