@@ -270,17 +270,15 @@ def _plans(unrolled: Unrolled) -> Iterator[tuple[str, float, Plan]]:
         for members in loop.classes:
             alike = members[0].shape == state.nodes[0].shape and members[0].id in unrolled.step_of
             if alike and members != state.nodes and len(members) >= len(state.nodes):
-                yield (
+                text = (
                     f"what comes back from the step after is added to the gradient at "
-                    f"{name_of(replay, loop, members)}, not to that at {names[s]}",
-                    1.0,
-                    Plan(right, enters=((s, tuple(members)),)),
+                    f"{name_of(replay, loop, members)}, not to that at {names[s]}"
                 )
+                yield text, 1.0, Plan(right, enters=((s, tuple(members)),))
     for a, b in itertools.combinations(range(len(states)), 2):
         if states[a].nodes[0].shape == states[b].nodes[0].shape:
             exchanged = (a, tuple(states[b].nodes)), (b, tuple(states[a].nodes))
-            yield (
-                f"what comes back to {names[a]} and to {names[b]} from the step after is exchanged",
-                1.0,
-                Plan(right, enters=exchanged),
+            text = (
+                f"what comes back to {names[a]} and to {names[b]} from the step after is exchanged"
             )
+            yield text, 1.0, Plan(right, enters=exchanged)

@@ -121,12 +121,8 @@ def of_edges(
 
     steps = range(len(nodes))
     if not _is_added_up(replay, nodes) and (not leaf or _elsewhere_too(loop, nodes, i)):
-        yield change(
-            f"nothing comes back to {operand} from {name}: that path is left out",
-            0.75,
-            [nothing(x) for x in xs],
-            "path missing",
-        )
+        text = f"nothing comes back to {operand} from {name}: that path is left out"
+        yield change(text, 0.75, [nothing(x) for x in xs], "path missing")
         for wrong, cost, k in (("has its sign flipped", 0.9, -1), ("is added twice", 1.2, 2)):
             title = f"what comes back to {operand} from {name} {wrong}"
             times = [_times_besides(replay.rule(edge), k) for edge in edges]
@@ -369,12 +365,8 @@ def _operands(
             x is y for x, y in zip(others, belongs, strict=False)
         ):
             continue
-        yield change(
-            f"{text} is used in place of {name}",
-            0.8 if text == now else 1.0,
-            using(others),
-            "wrong tensor",
-        )
+        said = f"{text} is used in place of {name}"
+        yield change(said, 0.8 if text == now else 1.0, using(others), "wrong tensor")
         if varies:
             title = f"{text} of the last step is used in place of {name}"
             first = using([others[-1], *belongs[1:]])

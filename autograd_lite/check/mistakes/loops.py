@@ -439,33 +439,25 @@ MOST_ABOVE = 5
 
 
 def _clipped(replay: Replay) -> Iterator[Candidate]:
-    """Clip what arrives at one operation of every step, to a usual size."""
+    """Clip what arrives at one operation of every step, or what is handed on, to a usual size."""
     for loop in loops(replay):
+        clipped: list[tuple[str, list[Edge], bool]] = []
         for nodes in loop.classes:
-            reached = [node for node in nodes if node.id in replay.gradients]
-            if not reached or not nodes[-1].shape:
-                continue
-            edges = [edge for node in reached for edge in replay.parts if edge[0] == node.id]
-            name = f"the gradient at {name_of(replay, loop, nodes)}"
-            yield from _clipped_along(replay, name, edges, before=True)
-        for to, edges in _crossing(replay, loop).items():
-            yield from _clipped_along(replay, f"what comes back to {to}", edges, before=False)
-
-
-def _clipped_along(
-    replay: Replay, what: str, edges: Sequence[Edge], *, before: bool
-) -> Iterator[Candidate]:
-    for most in CLIPPED_TO:
-        entries = functools.partial(np.clip, a_min=-most, a_max=most)
-        for word, clip in (("±", entries), ("the norm ", _length(most))):
-            rules = {
-                edge: _after(*((rule, clip) if before else (clip, rule)))
-                for edge in edges
-                for rule in [replay.rule(edge)]
-            }
-            yield Slip(f"{what} is clipped to {word}{most:g}", 1.5, rules, "clipped").candidate(
-                replay
-            )
+            ids = {node.id for node in nodes}
+            edges = [edge for edge in replay.parts if edge[0] in ids]
+            if edges and nodes[-1].shape:
+                clipped.append((f"the gradient at {name_of(replay, loop, nodes)}", edges, True))
+        clipped += [
+            (f"what comes back to {to}", edges, False)
+            for to, edges in _crossing(replay, loop).items()
+        ]
+        for (what, edges, before), most in itertools.product(clipped, CLIPPED_TO):
+            entries = functools.partial(np.clip, a_min=-most, a_max=most)
+            for word, clip in (("±", entries), ("the norm ", _length(most))):
+                each = {edge: replay.rule(edge) for edge in edges}
+                rules = {e: _after(r, clip) if before else _after(clip, r) for e, r in each.items()}
+                title = f"{what} is clipped to {word}{most:g}"
+                yield Slip(title, 1.5, rules, "clipped").candidate(replay)
 
 
 CLIPPED_TO = (1.0, 0.5, 5.0, 0.1, 0.25, 0.2, 0.3, 0.4, 2.0, 3.0, 10.0)

@@ -182,11 +182,8 @@ def _of_levels(
     flipped = slope is not None and abs(slope + high) < 1e-6
     if slope is not None and not few and (flipped or 1e-6 < slope / high < 0.6):
         why = "as in a sign" if flipped else "as in a leaky relu"
-        yield Candidate(
-            f"the slope at {name} is {shown(slope)} where it is to be 0, {why}",
-            1.1,
-            predict=besides.times(slope),
-        )
+        text = f"the slope at {name} is {shown(slope)} where it is to be 0, {why}"
+        yield Candidate(text, 1.1, predict=besides.times(slope))
 
 
 @mistake("shared noise", "What was drawn at random forwards is needed backwards: keep it.")

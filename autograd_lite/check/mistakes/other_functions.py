@@ -79,11 +79,8 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
     for search in (_unchosen, _exponents, _labels, _slices, _axes):
         yield from search(replay)
     if len(biases) > 1:
-        yield Candidate(
-            "the biases are left out forwards: that is the derivative of another function",
-            1.7,
-            predict=_of_another(replay, biases),
-        )
+        said = "the biases are left out forwards: that is the derivative of another function"
+        yield Candidate(said, 1.7, predict=_of_another(replay, biases))
 
 
 def _unchosen(replay: Replay) -> Iterator[Candidate]:

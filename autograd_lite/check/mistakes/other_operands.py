@@ -265,12 +265,9 @@ def _of_other_shapes(step: Step) -> Iterator[Candidate]:
     if step.is_matrix_product:
         title = f"the factor {name} is missing: 1 stands in its place"
         yield step.candidate(title, 1.2, step.using(np.ones(belongs.shape)))
-    for text, operand in (
-        *_unweighted(step.replay, belongs),
-        *_rebuilt(step.replay, belongs),
-        *_copied(step.replay, belongs),
-    ):
-        yield step.candidate(f"{text} is used in place of {name}", 1.2, step.using(operand))
+    for of in (_unweighted, _rebuilt, _copied):
+        for text, operand in of(step.replay, belongs):
+            yield step.candidate(f"{text} is used in place of {name}", 1.2, step.using(operand))
     for text, operand in _joined(step.replay, belongs):
         yield step.candidate(f"{text} in {name}", 1.2, step.using(operand))
 
@@ -289,13 +286,10 @@ def _copied(replay: Replay, copies: Node) -> Iterator[tuple[str, Any]]:
     """Yield copies one after the other in place of neighbours, or the other way round."""
     for x in replay.graph.operands(copies) if copies.primitive in (ops.repeat, ops.tile) else ():
         value, name = np.asarray(replay.values[x.id]), text_of(replay.graph, x)
-        times = zip(copies.shape, x.shape, strict=False)
-        more = [n // m for n, m in times] if len(x.shape) == len(copies.shape) else []
-        long = [k for k, n in enumerate(more) if n > 1]
-        if len(long) == 1 and copies.primitive is ops.repeat:
-            yield f"np.tile of {name}", np.tile(value, more)
-        elif len(long) == 1:
-            yield f"np.repeat of {name}", np.repeat(value, more[long[0]], long[0])
+        for k, (n, m) in enumerate(zip(copies.shape, x.shape, strict=False)):
+            if n > m and value.size * n == copies.value.size * m:
+                yield f"np.tile of {name}", np.concatenate([value] * (n // m), k)
+                yield f"np.repeat of {name}", np.repeat(value, n // m, k)
 
 
 def _joined(replay: Replay, join: Node) -> Iterator[tuple[str, Any]]:

@@ -50,12 +50,11 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
             yield step.candidate(
                 f"where {step.name} picks an entry several times, {says}", 0.8, last
             )
-            yield step.candidate(
+            title = (
                 f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
-                f"often an entry was picked",
-                0.9 if np.ptp(count[count > 0]) else 1.6,
-                mean,
+                f"often an entry was picked"
             )
+            yield step.candidate(title, 0.9 if np.ptp(count[count > 0]) else 1.6, mean)
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
             total = step.replay.gradients[step.operand.id]

@@ -162,11 +162,10 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
             noun = "entrie" if hand.ndim == 1 else noun
             turned = (order == np.arange(len(order))[::-1]).all()
             listed = ", ".join(map(str, np.argsort(order)))
-            yield Candidate(
-                f"the {noun}s are {'reversed: flipped, ' if turned else ''}in the order {listed}",
-                0.8,
-                correct=_taken(order, axis),
+            title = (
+                f"the {noun}s are {'reversed: flipped, ' if turned else ''}in the order {listed}"
             )
+            yield Candidate(title, 0.8, correct=_taken(order, axis))
 
 
 def _order(hand: Array, right: Array, axis: int) -> Array | None:

@@ -143,11 +143,10 @@ def _forms(
                 title = f"the softmax is taken along axis {k}, in place of {axis}, {at}"
                 yield title, 0.8, sent(form)
             if x.shape[k] == x.shape[axis] and x.ndim == 2 and not kept:
-                yield (
-                    f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}",
-                    0.9,
-                    _sent(right, k),
+                text = (
+                    f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}"
                 )
+                yield text, 0.9, _sent(right, k)
     for part in replay.graph.operands(operand) if operand.primitive is ops.add else ():
         alone = np.broadcast_to(replay.values[part.id], x.shape)
         text = f"the softmax is that of {text_of(replay.graph, part)} alone {at}"
@@ -273,14 +272,10 @@ def _masked_otherwise(
         return p * (g - (g * p).sum(axis, keepdims=True))
 
     if columns == (rows,) and kept[..., range(rows), range(rows)].all():
-        yield (
-            "the diagonal is masked, too, on the way back through the softmax: a strict mask",
-            through(y) * ~np.eye(rows, dtype=bool),
-        )
-        yield (
-            "the mask is that of the other triangle on the way back: only the diagonal is left",
-            through(y) * np.eye(rows),
-        )
+        text = "the diagonal is masked, too, on the way back through the softmax: a strict mask"
+        yield text, through(y) * ~np.eye(rows, dtype=bool)
+        text = "the mask is that of the other triangle on the way back: only the diagonal is left"
+        yield text, through(y) * np.eye(rows)
     if scores is None:
         return
     plain = ops.softmax.forward(replay.values[scores.id], axis=axis)
@@ -291,10 +286,8 @@ def _masked_otherwise(
         p = plain if mask is None else plain * mask
         total = p.sum(axis, keepdims=True)
         yield f"the mask {word} the softmax on the way back", through(p / np.where(total, total, 1))
-    yield (
-        "the mask is applied after the softmax, not before, on the way back",
-        through(plain * kept),
-    )
+    text = "the mask is applied after the softmax, not before, on the way back"
+    yield text, through(plain * kept)
 
 
 def _scores(replay: Replay, x: Node, kept: Any) -> Node | None:
