@@ -67,13 +67,12 @@ def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
                 continue
             for more_often, words in ((0, ""), (1, ", and once more")):
                 times_each = (each + more_often).reshape(-1, *(1,) * (part.ndim - 1))
-                yield Candidate(
+                title = (
                     f"the term {term_text(replay, end)} of the loss is added for each 1 in a "
-                    f"{'row' if axis else 'column'} of {mask.name}{words}",
-                    1.3,
-                    predict=Made(replay, target.id, part * times_each, part),
-                    kind="term of the loss",
+                    f"{'row' if axis else 'column'} of {mask.name}{words}"
                 )
+                made = Made(replay, target.id, part * times_each, part)
+                yield Candidate(title, 1.3, predict=made, kind="term of the loss")
 
 
 def _exchanged(replay: Replay) -> Iterator[Candidate]:
