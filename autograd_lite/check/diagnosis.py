@@ -265,7 +265,8 @@ def _one(progress: Progress, target: Target) -> Diagnosis:
                 forms = any_form.any_form(case, against, progress.deadline, pairs=pairs)
                 fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
                 alone = _alone(fitting, target, progress)
-                fitting = [x for x in fitting if not _promises_more(x, target, progress)]
+                fitting = [x for x in fitting if not _promises_more(x, target, progress)
+                           and not (x.weak and besides)]  # fmt: skip
                 for some in (fitting, alone):
                     if some and some[0].cost < far:
                         return _diagnosis(some, progress, (target, against), besides)

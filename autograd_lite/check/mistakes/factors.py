@@ -218,6 +218,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             1.0 if a > 1 or twos else 1.2,
             (squares or twos if a < 1 else ()),
         )
+        if a < 1 and not squares:
+            yield "constant factor", title, 1.2, ()  # It is in this gradient alone.
     users = case.replay.users(target.id)
     uses = 0 if _meets_itself(case, target) else sum(x.operands.count(target.id) for x in users)
     if uses > 1 and within(a, 1 / uses):
@@ -244,7 +246,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
             yield "averaged, not summed", text, 1.1, at
     for k, divides in numbers(case).items():
-        if float(f"{k:.3g}") == k and _is_on_the_way(case, target, k):
+        if abs(float(f"{k:.3g}") - k) < 1e-12 and _is_on_the_way(case, target, k):
             for why, cost in complement(1 / a if divides else a, f"{k:g}", k):
                 yield "constant factor", why, 0.8 + cost, ()
     once = within(1 / a, round(1 / a))  # Divided by one length too many explains it better.

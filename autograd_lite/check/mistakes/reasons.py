@@ -261,7 +261,7 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
     for text, k, multiplies in scalars(case):
         yield from _of_scalar(case, factor, text, k, multiplies)
     for k, divides in known.items():
-        if float(f"{k:.3g}") == k:  # Not a root of 2 / pi.
+        if abs(float(f"{k:.3g}") - k) < 1e-12:  # Not a root of 2 / pi.
             yield from complement(1 / a if divides else a, f"{k:g}", k)
     yield from _of_lengths(case, a, key is not None)
     if within(a, 1 / np.log(2)):
