@@ -248,7 +248,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     for k, divides in numbers(case).items():
         if abs(float(f"{k:.3g}") - k) < 1e-12 and _is_on_the_way(case, target, k):
             for why, cost in complement(1 / a if divides else a, f"{k:g}", k):
-                yield "constant factor", why, 0.8 + cost, ()
+                if cost < 0.4:  # That n - 1 stands for n is likelier.
+                    yield "constant factor", why, 0.8 + cost, ()
     once = within(1 / a, round(1 / a))  # Divided by one length too many explains it better.
     if not once and not within(a, 2) and (other := other_divisor(case, a)):
         yield "constant factor", other, 1.2, ()
