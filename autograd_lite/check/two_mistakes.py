@@ -20,6 +20,10 @@ MOST_COSTLY_OF_TWO, MOST_PAIRS = 1.25, 50
 """How far-fetched either of two mistakes may be, and how many pairs are tested on all digits."""
 
 
+MOST_COSTLY_REASON = 0.5
+"""How far-fetched the reason of a factor may be that comes with another mistake."""
+
+
 def with_a_factor(
     case: Case, target: Target, proposed: Sequence[Candidate], deadline: float
 ) -> tuple[Diagnosis | None, float]:
@@ -42,6 +46,8 @@ def with_a_factor(
             continue  # Its sign would be flipped twice.
         flipped = "its sign is flipped" if factor < 0 else ""
         why = None if abs(abs(factor) - 1) < 1e-6 else reason(case, abs(factor))
+        if why and why[1] > MOST_COSTLY_REASON:
+            continue
         if why is None and not (flipped and abs(factor + 1) < 1e-6):
             continue
         found = made(target, factor)

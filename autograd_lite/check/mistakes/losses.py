@@ -117,6 +117,10 @@ def _minus(d: Difference, y: Any) -> Any:
     return d.c * (d.p - y)
 
 
+def _less_target(d: Difference, p: Any) -> Callable[[], Any]:
+    return functools.partial(_minus, replace(d, p=p), d.y)
+
+
 def _apart(d: Difference, times_p: float, times_y: float) -> Any:
     return times_p * d.p - times_y * d.y
 
@@ -188,12 +192,11 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         yield text, 0.8, lambda: c * (before - y)
     derivative = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
     written = pt if name == "exp" else f"{pt} * (1 - {pt})"
-    yield (
+    title = (
         f"the derivative of the {name} is there once too often: {error} has it already, "
-        f"{written} is one factor too many",
-        0.55,
-        lambda: c * e * derivative,
+        f"{written} is one factor too many"
     )
+    yield title, 0.55, lambda: c * e * derivative
     if name == "sigmoid":
         text = f"2 * ({error}) * {written}, as of the squared error, stands in place of {error}"
         yield text, 0.7, lambda: 2 * c * e * derivative
@@ -221,12 +224,11 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         yield text, 0.65, lambda: c * e / (p * (1 - p))
         return
     shifted = z - z.max(axis=-1, keepdims=True)
-    yield (
+    title = (
         f"the prediction is taken before the {name}: {zt}, less its largest entry, - {yt} in place "
-        f"of {error}",
-        0.95,
-        lambda: c * (shifted - y),
+        f"of {error}"
     )
+    yield title, 0.95, lambda: c * (shifted - y)
     yield from _softmax(d, z)
     for other, _, text in indices(replay):
         rows = d.p.ndim == 2 and d.axis == -1 and other.ndim == 1
@@ -238,30 +240,11 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         scores = np.asarray(replay.values[x])
         if scores.shape == z.shape and d.axis == -1:
             text = f"the softmax is that of {text_of(replay.graph, replay.graph[x])}, not of {zt}"
-            yield text, 0.9, functools.partial(_of_scores, scores, y, c)
-
-
-def _of_scores(scores: Array, y: Array, c: Any) -> Array:
-    return np.asarray(c * (ops.softmax.forward(scores, axis=-1) - y))
+            yield text, 0.9, _less_target(d, ops.softmax.forward(scores, axis=-1))
 
 
 def _one_hot(labels: Array, n: int) -> Array:
     return np.asarray(labels[..., None] == np.arange(n), float)
-
-
-def _along_columns(z: Array, y: Array, c: Any) -> Array:
-    """Compute the softmax along the wrong axis."""
-    return np.asarray(c * (ops.softmax.forward(z, axis=0) - y))
-
-
-def _with_labels(p: Array, y: Array, shift: int, c: Any) -> Array:
-    """Shift every label by some classes."""
-    return np.asarray(c * (p - np.roll(y, shift, axis=-1)))
-
-
-def _of_other_rows(p: Array, y: Array, shift: int, c: Any) -> Array:
-    """Take the target of another row, or of another time."""
-    return np.asarray(c * (p - np.roll(y, shift, axis=-2)))
 
 
 def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[], Any]]]:
@@ -273,12 +256,11 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
     yield f"1 stands in place of {pt}: 1 - {yt}", 0.9, lambda: c * (1 - y)
     text = f"1 is subtracted from every entry of {pt}, not from that of the label alone"
     yield text, 0.85, lambda: c * (p - 1)
-    yield (
+    text = (
         f"-{yt} times {pt} * (1 - {pt}), the diagonal of the softmax's Jacobian, stands in place "
-        f"of {pt} - {yt}",
-        0.9,
-        lambda: -c * y * p * (1 - p),
+        f"of {pt} - {yt}"
     )
+    yield text, 0.9, lambda: -c * y * p * (1 - p)
     text = f"-1 is put at the entry of the label, in place of subtracted from {pt}: = for -="
     yield text, 0.85, lambda: c * np.where(y == 1, -1, p)
     for title, wrong in (
@@ -291,15 +273,14 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
            np.exp(scores) / np.exp(scores).sum())
           for scores in (z, z - z.max(axis=-1, keepdims=True))),
     ):  # fmt: skip
-        yield title, 0.95, functools.partial(_minus, replace(d, p=wrong), y)
+        yield title, 0.95, _less_target(d, wrong)
     if z.ndim == 2:
         for scores in (z, z - z.max(axis=1, keepdims=True)):
-            yield (
+            text = (
                 f"the softmax is computed along the wrong axis, {0 if d.axis == -1 else 1}, on the "
-                f"way back",
-                0.9,
-                functools.partial(_along_columns, scores, y, c),
+                f"way back"
             )
+            yield text, 0.9, _less_target(d, ops.softmax.forward(scores, axis=0))
     text = f"1 at the largest entry of {pt}, and 0 elsewhere, stands in its place"
     yield text, 1.1, lambda: c * (_one_hot(p.argmax(axis=-1), n) - y)
     text = f"the largest entry of {pt} is taken for the label"
@@ -310,11 +291,11 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
     yield text, 0.85, lambda: c * np.where(y == y.max(axis=-1, keepdims=True), 0, e)
     for shift, word in ((1, "too large"), (-1, "too small")):
         text = f"the labels are 1 {word} (counted from {max(shift, 0)})"
-        yield text, 0.9, functools.partial(_with_labels, p, y, shift, c)
+        yield text, 0.9, functools.partial(_minus, d, np.roll(y, shift, axis=-1))
     if z.ndim > 1:
         for shift, word in ((1, "before"), (-1, "after")):
             text = f"{yt} is that of the row {word}"
-            yield text, 0.95, functools.partial(_of_other_rows, p, y, shift, c)
+            yield text, 0.95, functools.partial(_minus, d, np.roll(y, shift, axis=-2))
     if z.ndim == 2:
         present = y.max(axis=0) > 0
         lines = "columns: d[:, y] -= 1 in place of d[arange(n), y] -= 1"

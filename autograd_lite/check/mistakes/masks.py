@@ -67,13 +67,12 @@ def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
                 continue
             for more_often, words in ((0, ""), (1, ", and once more")):
                 times_each = (each + more_often).reshape(-1, *(1,) * (part.ndim - 1))
-                yield Candidate(
+                title = (
                     f"the term {term_text(replay, end)} of the loss is added for each 1 in a "
-                    f"{'row' if axis else 'column'} of {mask.name}{words}",
-                    1.3,
-                    predict=Made(replay, target.id, part * times_each, part),
-                    kind="term of the loss",
+                    f"{'row' if axis else 'column'} of {mask.name}{words}"
                 )
+                made = Made(replay, target.id, part * times_each, part)
+                yield Candidate(title, 1.3, predict=made, kind="term of the loss")
 
 
 def _exchanged(replay: Replay) -> Iterator[Candidate]:
@@ -185,11 +184,8 @@ def _of_levels(
     flipped = slope is not None and abs(slope + high) < 1e-6
     if slope is not None and not few and (flipped or 1e-6 < slope / high < 0.6):
         why = "as in a sign" if flipped else "as in a leaky relu"
-        yield Candidate(
-            f"the slope at {name} is {shown(slope)} where it is to be 0, {why}",
-            1.1,
-            predict=besides.times(slope),
-        )
+        text = f"the slope at {name} is {shown(slope)} where it is to be 0, {why}"
+        yield Candidate(text, 1.1, predict=besides.times(slope))
 
 
 @mistake("shared noise", "What was drawn at random forwards is needed backwards: keep it.")

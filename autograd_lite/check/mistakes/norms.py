@@ -173,7 +173,8 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
                 _, *without = norm.terms(above)
                 yield Candidate(
                     f"the factor {text_of(replay.graph, gain)} is missing in what comes through "
-                    f"the mean and the variance of {u}",
+                    f"{'the mean and the variance' if norm.centred else f'the {norm.called[0]}'} "
+                    f"of {u}",
                     0.86,
                     predict=Made(replay, norm.into, right[0] + sum(without), total),
                 )
@@ -208,13 +209,12 @@ def running_statistics(case: Case, target: Target) -> Iterator[Candidate]:
         n, g = np.asarray(replay.values[step.node.id]), replay.gradients[step.node.id]
         for axes in _axes(n):
             inner = g - g.mean(axes, keepdims=True) - n * (g * n).mean(axes, keepdims=True)
-            yield step.candidate(
+            title = (
                 f"the gradient at {step.name} goes through the mean and the variance of the batch, "
                 f"though {text_of(graph, constants[1])} and {text_of(graph, constants[0])} are "
-                f"constants",
-                0.9,
-                always(step.rule(inner)),
+                f"constants"
             )
+            yield step.candidate(title, 0.9, always(step.rule(inner)))
 
 
 def _changes(
@@ -283,12 +283,11 @@ def _changes(
         ):
             yield title, 0.9, always(sum(each))
     if not norm.centred:
-        yield (
+        said = (
             f"the mean of the gradient is subtracted on the way back to {u} too, as if its mean "
-            f"had been subtracted forwards",
-            0.8,
-            always(first + third - g.mean(axis, keepdims=True) / s),
+            f"had been subtracted forwards"
         )
+        yield said, 0.8, always(first + third - g.mean(axis, keepdims=True) / s)
     yield (
         f"the sum in the path through the {square if norm.centred else scale} of {u} is left out",
         0.85,

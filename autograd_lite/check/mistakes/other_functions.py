@@ -69,21 +69,16 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                     predict = _of_another(replay, {(node.id, i): neutral}, cut=True)
                     yield Candidate(title, cost, predict=predict)
                 if NEUTRAL[node.primitive]:
-                    yield Candidate(
-                        f"{text} is left out of {whole} forwards, and not in its derivative",
-                        1.65,
-                        predict=_of_another(replay, {(node.id, i): neutral}, derived=False),
-                    )
+                    said = f"{text} is left out of {whole} forwards, and not in its derivative"
+                    made = _of_another(replay, {(node.id, i): neutral}, derived=False)
+                    yield Candidate(said, 1.65, predict=made)
                 if node.primitive is ops.add and _is_bias(replay, operand):
                     biases[node.id, i] = neutral
     for search in (_unchosen, _exponents, _labels, _slices, _axes):
         yield from search(replay)
     if len(biases) > 1:
-        yield Candidate(
-            "the biases are left out forwards: that is the derivative of another function",
-            1.7,
-            predict=_of_another(replay, biases),
-        )
+        said = "the biases are left out forwards: that is the derivative of another function"
+        yield Candidate(said, 1.7, predict=_of_another(replay, biases))
 
 
 def _unchosen(replay: Replay) -> Iterator[Candidate]:

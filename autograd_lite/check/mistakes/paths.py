@@ -104,12 +104,9 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(f"{path} is left out", cost, predict=_without(replay, edges))
             value = np.asarray(replay.values[operand.id])
             if value.ndim and value.dtype.kind == "f":
-                yield Candidate(
-                    f"{path} has a factor {to} too many",
-                    1.1,
-                    predict=Made(replay, operand.id, _product(part, value), part),
-                    kind="factor on a path",
-                )
+                title = f"{path} has a factor {to} too many"
+                sent = Made(replay, operand.id, _product(part, value), part)
+                yield Candidate(title, 1.1, predict=sent, kind="factor on a path")
             for made in scaled_path(case, target, operand.id, part, path, cost, "path missing"):
                 reasoned = ": " in made.title or not made.title.rpartition(" factor ")[1]
                 if not made.title.endswith("left out") and (reasoned or not alike):

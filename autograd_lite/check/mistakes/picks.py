@@ -50,12 +50,11 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
             yield step.candidate(
                 f"where {step.name} picks an entry several times, {says}", 0.8, last
             )
-            yield step.candidate(
+            title = (
                 f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
-                f"often an entry was picked",
-                0.9 if np.ptp(count[count > 0]) else 1.6,
-                mean,
+                f"often an entry was picked"
             )
+            yield step.candidate(title, 0.9 if np.ptp(count[count > 0]) else 1.6, mean)
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
             total = step.replay.gradients[step.operand.id]
@@ -63,13 +62,12 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
                 part = alone.gradients[step.operand.id]
                 again = total + (count - 1) * part
                 if step.node.id not in alone.behind(end.id) and not same(again, total):
-                    yield Candidate(
+                    title = (
                         f"the term {term_text(step.replay, end)} of the loss is added for each "
-                        f"time that {step.name} picks an entry",
-                        1.3,
-                        predict=Made(step.replay, step.operand.id, again, total),
-                        kind="term of the loss",
+                        f"time that {step.name} picks an entry"
                     )
+                    made = Made(step.replay, step.operand.id, again, total)
+                    yield Candidate(title, 1.3, predict=made, kind="term of the loss")
             if not same(total, step.replay.parts[step.edge]):
                 to = text_of(step.replay.graph, step.operand)
                 yield Candidate(

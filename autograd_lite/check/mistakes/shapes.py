@@ -69,21 +69,17 @@ def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
         if g is None or node.id == target.id or target.id not in replay.behind(node.id):
             continue
         for order, words in orders(g.shape, g.shape):
-            yield Candidate(
-                f"{words} of the gradient at {text_of(replay.graph, node)} are exchanged",
-                0.9 if node.name else 1.0,
-                predict=replaced(replay, node.id, g.transpose(order)),
-            )
+            title = f"{words} of the gradient at {text_of(replay.graph, node)} are exchanged"
+            made = replaced(replay, node.id, g.transpose(order))
+            yield Candidate(title, 0.9 if node.name else 1.0, predict=made)
         if not node.name and not any(x.primitive in MOVING for x in _around(replay, node)):
             continue  # Only what is reshaped or transposed is read in another order.
         for moved in _read(g):
-            yield Candidate(
+            text = (
                 f"the gradient at {text_of(replay.graph, node)} is read in another order: "
-                f"reshape in place of transpose",
-                1.05,
-                predict=replaced(replay, node.id, moved),
-                kind="rearranged",
+                f"reshape in place of transpose"
             )
+            yield Candidate(text, 1.05, predict=replaced(replay, node.id, moved), kind="rearranged")
 
 
 def _read(g: Array) -> Iterator[Array]:
@@ -162,11 +158,11 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
             noun = "entrie" if hand.ndim == 1 else noun
             turned = (order == np.arange(len(order))[::-1]).all()
             listed = ", ".join(map(str, np.argsort(order)))
-            yield Candidate(
-                f"the {noun}s are {'reversed: flipped, ' if turned else ''}in the order {listed}",
-                0.8 if len(order) > 2 else 0.9,  # Two may be those of two branches.
-                correct=_taken(order, axis),
+            title = (
+                f"the {noun}s are {'reversed: flipped, ' if turned else ''}in the order {listed}"
             )
+            cost = 0.8 if len(order) > 2 else 0.9  # Two may be those of two branches.
+            yield Candidate(title, cost, correct=_taken(order, axis))
 
 
 def _order(hand: Array, right: Array, axis: int) -> Array | None:

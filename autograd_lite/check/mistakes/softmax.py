@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,6 +54,11 @@ def _logarithm_forms(
         ("g - p", g - p), ("g - sum(g)", g - total),
     ):  # fmt: skip
         yield f"{form} stands in place of g - p * sum(g) {at}", 0.93, wrong
+    for text, instead in (
+        ("the sigmoid stands in place of the softmax", ops.sigmoid.forward(x)),
+        ("the logarithm of the softmax stands in its place", np.log(p)),
+    ):
+        yield f"{text} {at}", 0.95, g - instead * total
     yield f"the sum of g has a mean in its place {at}", 0.94, g - p * total / g.shape[axis]
 
 
@@ -137,11 +143,10 @@ def _forms(
                 title = f"the softmax is taken along axis {k}, in place of {axis}, {at}"
                 yield title, 0.8, sent(form)
             if x.shape[k] == x.shape[axis] and x.ndim == 2 and not kept:
-                yield (
-                    f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}",
-                    0.9,
-                    _sent(right, k),
+                text = (
+                    f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}"
                 )
+                yield text, 0.9, _sent(right, k)
     for part in replay.graph.operands(operand) if operand.primitive is ops.add else ():
         alone = np.broadcast_to(replay.values[part.id], x.shape)
         text = f"the softmax is that of {text_of(replay.graph, part)} alone {at}"
@@ -152,14 +157,14 @@ def _forms(
 def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     """Change the gradient of a softmax, however it is written."""
     replay = case.replay
-    for x, node, axis in _softmaxes(replay):
+    for x, node, axis in softmaxes(replay):
         if target.id in replay.behind(x.id):
             yield from _softmax_forms(replay, x, node, axis)
             yield from _scaled_sum(case, target, x, node, axis)
 
 
 @remembered
-def _softmaxes(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
+def softmaxes(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
     """Return each softmax, also one that is written out: its input, its output, its axis."""
     for node in replay.graph:
         if node.primitive is ops.softmax and node.id in replay.gradients and node.shape:
@@ -173,24 +178,24 @@ def _softmaxes(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
         axis = next((k for k in last_first if np.allclose(y.sum(k), 1)), None)
         if axis is None or node.primitive is ops.softmax:
             continue
-        for x in nodes[:i]:
-            inside = x.shape == node.shape and x.id in replay.behind(node.id)
-            if not inside or is_shifted(replay.graph, x):
+        inside = [x for x in nodes[:i] if x.shape == node.shape and x.id in replay.behind(node.id)]
+        several = (np.count_nonzero(y, axis) > 1).any()  # Masked before the exponential, or after.
+        for kept, x in itertools.product((np.True_, y != 0)[: 1 + several], inside):
+            scores = np.where(kept, replay.values[x.id], -np.inf)
+            if is_shifted(replay.graph, x):
                 continue
-            if np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
+            if np.allclose(ops.softmax.forward(scores, axis=axis), y):
                 yield x, node, axis
                 break
 
 
-def _softmax_forms(
-    replay: Replay, x: Node, node: Node, axis: int, name: str = ""
-) -> Iterator[Candidate]:
-    """Yield what may stand in place of ``y * (g - sum(g * y))``."""
-    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
-    sums, name = y * (g * y).sum(axis, keepdims=True), name or grouped(text_of(replay.graph, node))
-    right = g * y - sums
+def forms_at(
+    replay: Replay, x: Node, node: Node, axis: int, g: Any, name: str
+) -> list[tuple[str, float, Any]]:
+    """Return what may stand in place of ``y * (g - sum(g * y))``."""
+    y = np.asarray(replay.values[node.id])
     between = "it has terms between the entries of a row"
-    for title, instead in (
+    forms = (
         (f"the derivative of the softmax at {name} is not {name} * (1 - {name}): {between}",
          g * y * (1 - y)),
         (f"the derivative of the softmax at {name} is not {name}: {between}", g * y),
@@ -213,8 +218,16 @@ def _softmax_forms(
            y * (g - np.repeat(np.add.reduceat(g * y, range(0, y.shape[axis], n), axis), n, axis)))
           for n in range(2, y.shape[axis]) if not y.shape[axis] % n),
         *_masked_otherwise(replay, x, y, g, axis),
-    ):  # fmt: skip
-        cost = 0.6 if title.endswith(between) else 0.69  # It says more than a factor does.
+    )  # fmt: skip
+    # It says more than a factor does.
+    return [(title, 0.6 if title.endswith(between) else 0.69, form) for title, form in forms]
+
+
+def _softmax_forms(replay: Replay, x: Node, node: Node, axis: int) -> Iterator[Candidate]:
+    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
+    right = g * y - y * (g * y).sum(axis, keepdims=True)
+    name = grouped(text_of(replay.graph, node))
+    for title, cost, instead in forms_at(replay, x, node, axis, g, name):
         yield Candidate(title, cost, predict=Made(replay, x.id, instead, right))
         for i, key in enumerate(x.operands if x.primitive is ops.where else ()):
             if key in replay.gradients and replay.graph[key].shape == node.shape:
@@ -252,19 +265,17 @@ def _masked_otherwise(
     if kept.all() or not kept.any():
         return
     scores = _scores(replay, x, kept)
+    if scores is None and not np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
+        scores = x
 
     def through(p: Any) -> Any:
         return p * (g - (g * p).sum(axis, keepdims=True))
 
     if columns == (rows,) and kept[..., range(rows), range(rows)].all():
-        yield (
-            "the diagonal is masked, too, on the way back through the softmax: a strict mask",
-            through(y) * ~np.eye(rows, dtype=bool),
-        )
-        yield (
-            "the mask is that of the other triangle on the way back: only the diagonal is left",
-            through(y) * np.eye(rows),
-        )
+        text = "the diagonal is masked, too, on the way back through the softmax: a strict mask"
+        yield text, through(y) * ~np.eye(rows, dtype=bool)
+        text = "the mask is that of the other triangle on the way back: only the diagonal is left"
+        yield text, through(y) * np.eye(rows)
     if scores is None:
         return
     plain = ops.softmax.forward(replay.values[scores.id], axis=axis)
@@ -275,10 +286,8 @@ def _masked_otherwise(
         p = plain if mask is None else plain * mask
         total = p.sum(axis, keepdims=True)
         yield f"the mask {word} the softmax on the way back", through(p / np.where(total, total, 1))
-    yield (
-        "the mask is applied after the softmax, not before, on the way back",
-        through(plain * kept),
-    )
+    text = "the mask is applied after the softmax, not before, on the way back"
+    yield text, through(plain * kept)
 
 
 def _scores(replay: Replay, x: Node, kept: Any) -> Node | None:

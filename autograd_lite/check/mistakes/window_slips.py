@@ -346,11 +346,8 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
     """Send what arrives at a maximum to all of its window, on average, or to the first entry."""
     if case.replay.has_ties:
         each = Replay(case.replay.graph, ties="all").gradients
-        yield Candidate(
-            "where several entries are the largest, each of them gets all of the gradient",
-            0.55,
-            predict=AnotherPass(lambda other: each.get(other.id)),
-        )
+        title = "where several entries are the largest, each of them gets all of the gradient"
+        yield Candidate(title, 0.55, predict=AnotherPass(lambda other: each.get(other.id)))
     for step in steps(case, target):
         yield from _one_of_window(step)
         inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
@@ -385,6 +382,12 @@ def _of_windows(
     before = text_of(step.replay.graph, operand)
     gets = f"of each window in {before} gets the gradient of {step.name}"
     found = [(f"the first entry {gets}", first), (f"the last entry {gets}", np.flip(first, window))]
+    if all(k and k - 1 not in window for k in window):  # A reshape has cut them out.
+        kept = [k for k in range(x.ndim) if k not in window]
+        copies = [x.shape[k + 1] if k + 1 in window else 1 for k in kept]
+        tiled = np.tile(np.squeeze(wide, window), copies).reshape(x.shape)
+        title = f"the gradient of {step.name} is put into {before} by np.tile, not by np.repeat"
+        found.append((title, tiled))
     if mean:
         largest = everywhere * (x == x.max(window, keepdims=True))
         found.append((f"the largest entry {gets}: that of a maximum, not of a mean", largest))
@@ -404,11 +407,8 @@ def _of_windows(
         for text, part in ((title, sent), (f"{title}, divided by {count}", sent / count))[
             : 1 + mean
         ]:
-            yield Candidate(
-                text,
-                0.8 + 0.1 * (part is not sent),
-                predict=Made(step.replay, operand.id, part, step.replay.parts[inner.id, 0]),
-            )
+            made = Made(step.replay, operand.id, part, step.replay.parts[inner.id, 0])
+            yield Candidate(text, 0.8 + 0.1 * (part is not sent), predict=made)
 
 
 def _chosen(step: Step, x: Any, window: tuple[int, ...]) -> Any:

@@ -300,6 +300,8 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
         forms = [
             (f"sigmoid + {name} * (1 + sigmoid)", gate + y * (1 + gate)),
             (f"sigmoid - {name} * (1 - sigmoid)", gate - y * (1 - gate)),
+            (f"sigmoid + {name} * (1 - {name})", gate + y * (1 - y)),
+            (f"{name} + sigmoid * (1 - sigmoid)", y + gate * (1 - gate)),
         ]
     elif primitive is ops.arctan:
         right, flipped = "1 / (1 + x ** 2)", ""
@@ -393,11 +395,9 @@ def _of_tensors(
         chosen = [node for node in replay.graph if (node.id in beside) is near]
         for text, value in _tensors(replay, place, chosen[:MOST_VALUES]):
             seen = _ratio(text, missing) if here else ""
-            yield Candidate(
-                f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}",
-                (1.0 if near else 3.0) + (0.0 if here else 0.2),
-                predict=wrong(replay, nodes={place.id: scaled(as_it_is, value, missing)}),
-            )
+            title = f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}"
+            made = wrong(replay, nodes={place.id: scaled(as_it_is, value, missing)})
+            yield Candidate(title, (1.0 if near else 3.0) + (0.0 if here else 0.2), predict=made)
 
 
 def _tensors(replay: Replay, place: Node, chosen: list[Node]) -> Iterator[tuple[str, Any]]:
