@@ -60,25 +60,10 @@ from autograd_lite.check.passes import Progress, cases
 from autograd_lite.check.two_mistakes import two_together, with_a_factor
 
 REGISTERED = (
-    factors,
-    losses,
-    wrong_derivatives,
-    any_form,
-    softmax,
-    loops,
-    loop_order,
-    norms,
-    other_functions,
-    other_operands,
-    other_rules,
-    paths,
-    picks,
-    shapes,
-    variants,
-    masks,
-    moved_back,
-    window_slips,
-)
+    factors, losses, wrong_derivatives, any_form, softmax, loops, loop_order, norms,
+    other_functions, other_operands, other_rules, paths, picks, shapes, variants, masks,
+    moved_back, window_slips,
+)  # fmt: skip
 """The modules whose import fills the registry; of two mistakes that cost the same, that of the
 earlier module is named first."""
 
