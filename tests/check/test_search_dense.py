@@ -211,15 +211,6 @@ def test_rows_that_nearly_all_are_like_the_first_tell_nothing_of_it():
     assert not any(title.endswith("all taken from the first") for title in titles)
 
 
-def test_one_level_of_a_constant_stands_for_the_other():
-    (w,) = parameters(w=W[:, 0])
-    p = al.sigmoid(X @ w)
-    p.name, value, one = "p", p.numpy(), LABELS > 0
-    loss = -np.mean(np.where(one, 0.3, 0.7) * np.log(np.where(one, p, 1 - p)))
-    title = title_of(loss, w=0.3 * X.T @ (value - one) / 9)
-    assert title.startswith("what comes back to p from 1 - p has a factor 3/7: 0.3 stands in pl")
-
-
 def test_weights_without_a_name_are_at_the_target_alone():
     (w,) = parameters(w=W)
     z = X @ w
