@@ -251,7 +251,7 @@ def _one(progress: Progress, target: Target) -> Diagnosis:
                 fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
                 alone = _alone(fitting, target, progress)
                 fitting = [x for x in fitting if not _promises_more(x, target, progress)
-                           and not (x.weak and besides)]  # fmt: skip
+                           and not (x.weak and besides.startswith("besides"))]  # fmt: skip
                 for some in (fitting, alone):
                     if some and some[0].cost < far:
                         return _diagnosis(some, progress, (target, against), besides)

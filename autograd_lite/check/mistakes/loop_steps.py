@@ -119,7 +119,6 @@ def of_edges(
     ) -> Slip:
         return Slip(title, cost, dict(zip(edges, rules, strict=False)), kind, where)
 
-    steps = range(len(nodes))
     if not _is_added_up(replay, nodes) and (not leaf or _elsewhere_too(loop, nodes, i)):
         text = f"nothing comes back to {operand} from {name}: that path is left out"
         yield change(text, 0.75, [nothing(x) for x in xs], "path missing")
@@ -140,12 +139,8 @@ def of_edges(
             else f"the factor {operand_name(replay, loop, nodes, 1 - i)}"
         )
         of = "" if alone else f" of what comes back to {operand}"
-        yield change(
-            f"{what} is left out{of}",
-            0.65,
-            [lambda g, _: g for _ in steps],
-            "derivative left out" if alone else "factor missing",
-        )
+        kind = "derivative left out" if alone else "factor missing"
+        yield change(f"{what} is left out{of}", 0.65, [lambda g, _: g] * len(nodes), kind)
     if (
         alone
         and (function == "relu" or not primitive.linear)  # A pick, say, is no activation.

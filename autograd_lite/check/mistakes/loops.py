@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import is_product, times
 from autograd_lite.check.mistakes.loop_passes import (
+    EVERY,
     EdgeRule,
     Into,
     Slip,
@@ -348,12 +349,9 @@ def _of_one_step(replay: Replay) -> Iterator[Candidate]:
             some, more = (_computed_for(replay, loop, nodes, named) for named in (False, True))
             for inside in (some, more)[: 1 + (len(some) < len(more))]:
                 for k, word in ((-1, "last"), (0, "first")):
-                    yield Candidate(
-                        f"at every step, {name} is that of the {word} step",
-                        1.15 if any(node.name for node in nodes) else 1.3,
-                        predict=AnotherPass(functools.partial(_with_values_of, replay, inside, k)),
-                        kind="wrong time",
-                    )
+                    title, cost = f"{EVERY}{name} is that of the {word} step", 1.15 if each else 1.3
+                    made = AnotherPass(functools.partial(_with_values_of, replay, inside, k))
+                    yield Candidate(title, cost, predict=made, kind="wrong time")
 
 
 def _computed_for(replay: Replay, loop: Loop, nodes: list[Node], named: bool) -> list[list[Node]]:

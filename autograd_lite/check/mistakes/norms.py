@@ -171,13 +171,10 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             if node.primitive is ops.multiply and above is not None and above.shape == g.shape:
                 (gain,) = [x for x in replay.graph.operands(node) if x.id != norm.out] or [node]
                 _, *without = norm.terms(above)
-                yield Candidate(
-                    f"the factor {text_of(replay.graph, gain)} is missing in what comes through "
-                    f"{'the mean and the variance' if norm.centred else f'the {norm.called[0]}'} "
-                    f"of {u}",
-                    0.86,
-                    predict=Made(replay, norm.into, right[0] + sum(without), total),
-                )
+                through = "the mean and the variance" if norm.centred else f"the {norm.called[0]}"
+                title = f"the factor {text_of(replay.graph, gain)} is missing in what comes through"
+                made = Made(replay, norm.into, right[0] + sum(without), total)
+                yield Candidate(f"{title} {through} of {u}", 0.86, predict=made)
         scale = "variance" if norm.centred else norm.called[0]
         named = {
             f"the direct path to {u}": right[0],

@@ -251,13 +251,9 @@ def factors_missing(case: Case, target: Target) -> Iterator[Candidate]:
             name = text_of(replay.graph, other)
             texts.append(f"1 / {grouped(name)}" if divides else name)
             g = replay.gradients[here.node.id]
-            if texts:
-                yield Candidate(
-                    _missing(texts),
-                    0.95 if len(texts) == 1 and not other.shape else 0.68,
-                    predict=replaced_path(replay, step, g),
-                    kind="factor missing" if len(texts) == 1 else "",
-                )
+            made, one = replaced_path(replay, step, g), len(texts) == 1
+            cost, kind = 0.95 if one and not other.shape else 0.68, "factor missing" if one else ""
+            yield Candidate(_missing(texts), cost, predict=made, kind=kind)
             above = [e for e in replay.edges() if replay.operand(e) == here.node.id]
             if len(above) != 1:
                 break

@@ -249,12 +249,9 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
                 title = f"the factor 1 / {plain} ** 2 is missing"  # Of a / b, squared.
             yield step.candidate(title, 0.85, scaled(step.rule, square, divide=True))
             if np.ndim(value) and (np.asarray(value) > 0).all():
-                yield step.candidate(
-                    f"np.sqrt({plain}) stands in place of {plain}: {verbs[1]} by its square root",
-                    1.25,
-                    scaled(step.rule, np.sqrt(value), divide=True),
-                    "other power",
-                )
+                root = f"np.sqrt({plain}) stands in place of {plain}: {verbs[1]} by its square root"
+                rule = scaled(step.rule, np.sqrt(value), divide=True)
+                yield step.candidate(root, 1.25, rule, "other power")
 
 
 @mistake("sign in a derivative", "1 - a**2 is tanh', a (1 - a) is sigmoid'.")
