@@ -60,25 +60,10 @@ from autograd_lite.check.passes import Progress, cases
 from autograd_lite.check.two_mistakes import two_together, with_a_factor
 
 REGISTERED = (
-    factors,
-    losses,
-    wrong_derivatives,
-    any_form,
-    softmax,
-    loops,
-    loop_order,
-    norms,
-    other_functions,
-    other_operands,
-    other_rules,
-    paths,
-    picks,
-    shapes,
-    variants,
-    masks,
-    moved_back,
-    window_slips,
-)
+    factors, losses, wrong_derivatives, any_form, softmax, loops, loop_order, norms,
+    other_functions, other_operands, other_rules, paths, picks, shapes, variants, masks,
+    moved_back, window_slips,
+)  # fmt: skip
 """The modules whose import fills the registry; of two mistakes that cost the same, that of the
 earlier module is named first."""
 
@@ -265,7 +250,8 @@ def _one(progress: Progress, target: Target) -> Diagnosis:
                 forms = any_form.any_form(case, against, progress.deadline, pairs=pairs)
                 fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
                 alone = _alone(fitting, target, progress)
-                fitting = [x for x in fitting if not _promises_more(x, target, progress)]
+                fitting = [x for x in fitting if not _promises_more(x, target, progress)
+                           and not (x.weak and besides.startswith("besides"))]  # fmt: skip
                 for some in (fitting, alone):
                     if some and some[0].cost < far:
                         return _diagnosis(some, progress, (target, against), besides)

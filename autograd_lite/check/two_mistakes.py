@@ -28,9 +28,11 @@ def with_a_factor(
     sizes = np.abs(target.hand[target.hand != 0])
     if sizes.size < 4 or same(sizes, np.full_like(sizes, sizes[0])):
         return None, np.inf  # That would be a multiple of too much.
+    best: Diagnosis | None = None
+    least = np.inf
     for candidate in proposed:
-        if time.thread_time() > deadline:
-            return None, np.inf
+        if time.thread_time() > deadline or 1 + candidate.cost >= least:
+            break
         made = candidate.predict
         if not isinstance(made, Made) or candidate.kind == "wrong gradient":
             continue
@@ -50,16 +52,21 @@ def with_a_factor(
             continue
         more = " and ".join(filter(None, (flipped, why and f"a factor {shown(abs(factor))}")))
         because = f" ({why[0]})" if why else ""
-        found_both = Diagnosis(
-            candidate.kind,
-            f"two mistakes: {candidate.title.split(';')[0]}, and {more}{because}",
-            MISTAKES[candidate.kind].how,
-            f"made on purpose in a right backward pass, it gives the numbers by hand, in "
-            f"{entries(target.hand)}, but for that factor",
-            "likely",
+        cost = 1 + candidate.cost + (why[1] if why else 0.0)
+        if cost >= least:
+            continue
+        least, best = (
+            cost,
+            Diagnosis(
+                candidate.kind,
+                f"two mistakes: {candidate.title.split(';')[0]}, and {more}{because}",
+                MISTAKES[candidate.kind].how,
+                f"made on purpose in a right backward pass, it gives the numbers by hand, in "
+                f"{entries(target.hand)}, but for that factor",
+                "likely",
+            ),
         )
-        return found_both, 1 + candidate.cost + (why[1] if why else 0.0)
-    return None, np.inf
+    return best, least
 
 
 def two_together(

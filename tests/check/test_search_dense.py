@@ -211,15 +211,6 @@ def test_rows_that_nearly_all_are_like_the_first_tell_nothing_of_it():
     assert not any(title.endswith("all taken from the first") for title in titles)
 
 
-def test_one_level_of_a_constant_stands_for_the_other():
-    (w,) = parameters(w=W[:, 0])
-    p = al.sigmoid(X @ w)
-    p.name, value, one = "p", p.numpy(), LABELS > 0
-    loss = -np.mean(np.where(one, 0.3, 0.7) * np.log(np.where(one, p, 1 - p)))
-    title = title_of(loss, w=0.3 * X.T @ (value - one) / 9)
-    assert title.startswith("what comes back to p from 1 - p has a factor 3/7: 0.3 stands in pl")
-
-
 def test_weights_without_a_name_are_at_the_target_alone():
     (w,) = parameters(w=W)
     z = X @ w
@@ -228,3 +219,61 @@ def test_weights_without_a_name_are_at_the_target_alone():
     title = title_of(loss, w=hand)
     assert title.startswith("the weights are missing from softmax(")
     assert title.endswith("and only at the one-hot of the labels")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        (lambda one: 1, lambda one: 1, "all that arrives at h goes back to both: the mask is"),
+        (lambda one: 0.5, lambda one: 0.5, "what arrives at h is halved: each gets a half"),
+        (lambda one: ~one, lambda one: one, "the condition of h is reversed"),
+    ],
+)
+def test_the_mask_of_the_larger_of_two_pieces(first, second, says):
+    (w,) = parameters(w=np.stack([W, V]))
+    h = np.maximum(X @ w[0], X @ w[1])
+    h.name = "h"
+    one = X @ W > X @ V
+    dw = np.stack([X.T @ (C * first(one)), X.T @ (C * second(one))])
+    assert title_of(np.sum(C * h), w=dw).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda c, k: (c * 7 / 3, k), "a factor 7/3: 1 - 0.3 stands in place of 0.3"),
+        (
+            lambda c, k: (c / 0.3, k / 0.7),
+            "the factor 1 - 0.3 is missing, and not multiplied by 0.3",
+        ),
+    ],
+)
+def test_1_less_a_number_is_that_number_but_for_its_last_digit(wrong, says):
+    (w,) = parameters(w=W)
+    mix = 0.7
+    ce, kd = np.mean(np.cos(X @ w)), np.mean(np.abs(X @ w))
+    parts = (1 - mix) * -X.T @ np.sin(X @ W) / 27, mix * X.T @ np.sign(X @ W) / 27
+    assert title_of((1 - mix) * ce + 4 * mix * (kd / 4), w=sum(wrong(*parts))).endswith(says)
+
+
+def test_the_sign_of_a_factor_is_another_matter():
+    (w,) = parameters(w=W[:, 0])
+    y = SIGNS
+    m = -y * (X @ w)
+    m.name = "m"
+    title = title_of(np.mean(np.log(1 + np.exp(m))), w=-X.T @ (1 / (1 + np.exp(-m.numpy()))) / 9)
+    assert title == "the factor y is missing"
+
+
+def test_no_form_stands_in_place_of_a_number_and_of_two_reasons_the_better_is_given():
+    w, u = parameters(w=W[:3, 0], u=W[:, 0])
+    q = np.linspace(0.4, 1.9, 9)
+
+    def loss(w, x, q):
+        return np.sum(q * (2.5 * np.log(1 + np.sin(x @ w) ** 2))) / np.sum(q)
+
+    for p, says in ((w, "1 stands in place of q"), (u, "two mistakes: 1 is given for the grad")):
+        x = X[:, : p.size]
+        title = title_of(loss(p, x, q), **{p.name: al.grad(loss)(p.numpy(), x, np.ones(9))})
+        assert title.startswith(says)
+        assert "10.35" in title or title.endswith("a factor 1/9 (divided by 9 once too often)")

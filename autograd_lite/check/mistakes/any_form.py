@@ -129,7 +129,8 @@ def _steps(case: Case, target: Target) -> Iterator[Place]:
             other = step.other
             what = "the derivative" if other is None else text_of(step.replay.graph, other)
             own = step.operand.id if other is None else other.id
-            far = 0.4 if step.node in inside else 0.0
+            number = other is not None and not other.shape  # That is a factor for all.
+            far = 0.4 if number or step.node in inside else 0.0
             yield _slope(step, f"{what} {on}", own, far)
             if step.primitive is ops.divide and step.edge[1]:
                 yield _numerator(step, on)

@@ -210,6 +210,8 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             title += f", or {other}"
         at = squares or twos if a < 1 else ()
         yield "constant factor", title, 1.0 if a > 1 or twos else 1.2, at
+        if a < 1 and not squares:
+            yield "constant factor", title, 1.2, ()  # It is in this gradient alone.
     users = case.replay.users(target.id)
     uses = 0 if _meets_itself(case, target) else sum(x.operands.count(target.id) for x in users)
     if uses > 1 and within(a, 1 / uses):
@@ -232,9 +234,10 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
             yield "averaged, not summed", text, 1.1, at
     for k, divides in numbers(case).items():
-        if float(f"{k:.3g}") == k and _is_on_the_way(case, target, k):
+        if abs(float(f"{k:.3g}") - k) < 1e-12 and _is_on_the_way(case, target, k):
             for why, cost in complement(1 / a if divides else a, f"{k:g}", k):
-                yield "constant factor", why, 0.8 + cost, ()
+                if cost < 0.4:  # That n - 1 stands for n is likelier.
+                    yield "constant factor", why, 0.8 + cost, ()
     once = within(1 / a, round(1 / a))  # Divided by one length too many explains it better.
     if not once and not within(a, 2) and (other := other_divisor(case, a)):
         yield "constant factor", other, 1.2, ()

@@ -80,14 +80,10 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
         sides = (along(x, d.axis) for x in (term, d.c * term))
         made = Made(replay, d.key, *map(always, sides))
         factor = made.factor(target)
-        if (
-            factor is not None
-            and abs(factor) > 1e-9
-            and abs(factor - (k or factor)) <= 1e-7 * abs(k)
-        ):
-            besides = "" if k else f"; its factor is {shown(factor)}"
+        if factor is not None and abs(factor) > 1e-9:
+            besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
             title = f"{weights} missing from {text}, and only at {other}{besides}"
-            yield Candidate(title, 1.1, predict=made.times(factor))
+            yield Candidate(title, 1.4 if besides else 1.1, predict=made.times(factor))
 
 
 def _at_every_step(replay: Replay) -> Iterator[Candidate]:
@@ -164,7 +160,7 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     error = f"{pt} - {yt}" if yt != "0" else pt
     if yt == "0":
         yield f"1 is subtracted from {pt}, though the target is 0", 0.8, lambda: c * (p - 1)
-    missing = "" if yt.startswith("np.eye") else ": the target is missing"
+    missing = "" if yt == f"np.eye({len(p)})" else ": the target is missing"
     yield f"{yt} is not subtracted from {pt}{missing}", 0.6, lambda: c * p
     whole = 0.1 if np.ndim(c) else 0.0  # That the term has its sign flipped is simpler.
     yield f"the sign of {error} is flipped", 0.62 + whole, lambda: -c * e

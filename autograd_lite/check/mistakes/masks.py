@@ -102,11 +102,14 @@ def _of_two(step: Step) -> Iterator[Candidate]:
     if one.shape != two.shape or not one.shape or any(e not in replay.parts for e in edges):
         return
     wins = np.greater if step.primitive is ops.maximum else np.less
-    for title, first in (
-        ("the condition of {} is reversed", wins(two, one)),
-        ("{} goes by the sign of what arrives there", wins(replay.gradients[step.node.id], 0)),
+    reverse, arrives = wins(two, one), wins(replay.gradients[step.node.id], 0)
+    for title, *each in (
+        ("the condition of {} is reversed", reverse, ~reverse),
+        ("{} goes by the sign of what arrives there", arrives, ~arrives),
+        ("all that arrives at {} goes back to both: the mask is left out", 1.0, 1.0),
+        ("what arrives at {} is halved: each gets a half, and there is no mask", 0.5, 0.5),
     ):
-        rules = dict(zip(edges, (times(first), times(~first)), strict=True))
+        rules = dict(zip(edges, map(times, each), strict=True))
         yield Candidate(title.format(step.name), 0.85, predict=wrong(replay, rules))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import compositions
-from autograd_lite.check.mistakes.made import AnotherPass, Made
+from autograd_lite.check.mistakes.made import AnotherPass, Made, only
 from autograd_lite.check.mistakes.reasons import another_number, numbers, reason, scalars, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
@@ -105,7 +105,7 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
             value = np.asarray(replay.values[operand.id])
             if value.ndim and value.dtype.kind == "f":
                 title = f"{path} has a factor {to} too many"
-                sent = Made(replay, operand.id, _product(part, value), part)
+                sent = Made(replay, operand.id, part * value, part)
                 yield Candidate(title, 1.1, predict=sent, kind="factor on a path")
             for made in scaled_path(case, target, operand.id, part, path, cost, "path missing"):
                 reasoned = ": " in made.title or not made.title.rpartition(" factor ")[1]
@@ -170,10 +170,6 @@ def _at_a_tensor(case: Case, replay: Replay, target: Target) -> Iterator[Candida
                 elif made.title.endswith("left out"):
                     made.title = f"nothing is sent on from {node.name}: it is taken as a constant"
                 yield made
-
-
-def _product(part: Any, value: Any) -> Any:
-    return lambda: part * value
 
 
 def _in_proportion(part: Any, total: Any) -> bool:
@@ -356,11 +352,7 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
         alike = any(_in_proportion(part, value) for part in _of_terms(replay, target))
         if c and same(target.right + added, target.hand) and not alike:
             title = f"{shown(c)} * {form} is added, which is not a term of this gradient{why}"
-            yield Candidate(title, 1.3, predict=_besides(target, added))
-
-
-def _besides(target: Target, added: Any) -> Any:
-    return lambda other: other.right + added if other.id == target.id else None
+            yield Candidate(title, 1.3, predict=only(target, target.right + added))
 
 
 def _of_terms(replay: Replay, target: Target) -> list[Any]:

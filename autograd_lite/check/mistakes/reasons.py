@@ -221,8 +221,6 @@ def scalars(case: Case) -> list[tuple[str, float, bool]]:
             elif np.ndim(node.value) and len(some := np.unique(numbers)) == 2 and not some[0]:
                 text = node.name or f"the mask of shape {node.shape}"
                 found.append((f"{some[1]:.6g} that {text} scales by", float(some[1]), True))
-            elif np.ndim(node.value) and len(some) == 2:
-                found += [(f"{k:.6g}", float(k), True) for k in some]
     return [x for x in found[:MOST_LENGTHS] if x[1] not in (0.0, 0.5, 1.0, 2.0)]
 
 
@@ -261,7 +259,7 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
     for text, k, multiplies in scalars(case):
         yield from _of_scalar(case, factor, text, k, multiplies)
     for k, divides in known.items():
-        if float(f"{k:.3g}") == k:  # Not a root of 2 / pi.
+        if abs(float(f"{k:.3g}") - k) < 1e-12:  # Not a root of 2 / pi.
             yield from complement(1 / a if divides else a, f"{k:g}", k)
     yield from _of_lengths(case, a, key is not None)
     if within(a, 1 / np.log(2)):

@@ -66,7 +66,7 @@ def _factors(step: Step) -> Iterator[tuple[str, Any]]:
             continue
         text = _text(graph, node, called)
         root = _root(graph, node)
-        if text.startswith("-") and node.kind == "constant":
+        if text.startswith("-") and node.primitive is None:
             text, value = text[1:], -node.value  # Its sign is another matter.
             yield (f"1 / {grouped(text)}", 1 / value) if below else (text, value)
         elif below:

@@ -29,10 +29,6 @@ from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 
-def _taken(order: Array, axis: int) -> Callable[[Array], Array]:
-    return lambda hand: hand.take(order, axis)
-
-
 def _summed(axes: tuple[int, ...], shape: tuple[int, ...]) -> Callable[[Array], Array]:
     return lambda hand: np.reshape(hand.sum(axis=axes), shape)
 
@@ -49,7 +45,9 @@ def transposed(case: Case, target: Target) -> Iterator[Candidate]:
         plain = len(order) == 2
         title = "transposed" if plain else f"{words} are exchanged"
         title = f"{title}: by hand = autodiff.{'T' if plain else _undone(order)}"
-        yield Candidate(title, 0.5 if plain else 0.6, correct=_turned(order))
+        yield Candidate(
+            title, 0.5 if plain else 0.6, correct=functools.partial(np.transpose, axes=order)
+        )
     for moved in _read(target.right) if target.fits else ():
         title = "read in another order: reshape in place of transpose"
         yield Candidate(title, 0.9, predict=always(moved), kind="rearranged")
@@ -100,10 +98,6 @@ MOVING = (ops.reshape, ops.transpose)
 
 def _around(replay: Replay, node: Node) -> Iterator[Node]:
     yield from (node, *replay.graph.operands(node), *replay.graph.consumers(node))
-
-
-def _turned(order: Sequence[int]) -> Callable[[Array], Array]:
-    return lambda hand: hand.transpose(order)
 
 
 def _undone(order: Sequence[int]) -> str:
@@ -161,7 +155,10 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
             title = (
                 f"the {noun}s are {'reversed: flipped, ' if turned else ''}in the order {listed}"
             )
-            yield Candidate(title, 0.8, correct=_taken(order, axis))
+            cost = 0.8 if len(order) > 2 else 0.9  # Two may be those of two branches.
+            yield Candidate(
+                title, cost, correct=functools.partial(np.take, indices=order, axis=axis)
+            )
 
 
 def _order(hand: Array, right: Array, axis: int) -> Array | None:

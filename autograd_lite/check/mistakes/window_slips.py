@@ -232,12 +232,16 @@ def _slips(w: Windows) -> Iterator[Slip]:
         for i, j in itertools.combinations(axes, 2):
             if sizes[i] == sizes[j]:
                 text = f"with the axes {along[i]} and {along[j]} exchanged {where}"
-                yield text, 1.0, changed(_exchanged(i, j))
+                yield text, 1.0, changed(partial(np.swapaxes, axis1=i, axis2=j))
     for x in w.rest:
         yield f"in reversed order along axis {along[x]}", 1.2, changed(_flipped([x]))
     for x in outer:
         for k, word in ((1, "before"), (-1, "after")):
-            yield f"each at the place of the one {word} it", 1.2, changed(_rolled(x, k))
+            yield (
+                f"each at the place of the one {word} it",
+                1.2,
+                changed(partial(np.roll, shift=k, axis=x)),
+            )
     rest = [([x], f" along axis {along[x]}") for x in w.rest]
     for ways, words in (
         (_each_and_all(inner, along), "with their {} entry in every place"),
@@ -302,14 +306,6 @@ def _to(places: Array) -> Callable[[Array], tuple[Array, Array]]:
 
 def _flipped(axes: Sequence[int]) -> Change:
     return lambda g: np.flip(g, tuple(axes))
-
-
-def _exchanged(i: int, j: int) -> Change:
-    return lambda g: g.swapaxes(i, j)
-
-
-def _rolled(axis: int, by: int) -> Change:
-    return lambda g: np.roll(g, by, axis)
 
 
 def _kept(w: Windows, axes: Sequence[int], keep: slice | None) -> Change:
