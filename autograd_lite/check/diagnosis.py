@@ -60,25 +60,10 @@ from autograd_lite.check.passes import Progress, cases
 from autograd_lite.check.two_mistakes import two_together, with_a_factor
 
 REGISTERED = (
-    factors,
-    losses,
-    wrong_derivatives,
-    any_form,
-    softmax,
-    loops,
-    loop_order,
-    norms,
-    other_functions,
-    other_operands,
-    other_rules,
-    paths,
-    picks,
-    shapes,
-    variants,
-    masks,
-    moved_back,
-    window_slips,
-)
+    factors, losses, wrong_derivatives, any_form, softmax, loops, loop_order, norms,
+    other_functions, other_operands, other_rules, paths, picks, shapes, variants, masks,
+    moved_back, window_slips,
+)  # fmt: skip
 """The modules whose import fills the registry; of two mistakes that cost the same, that of the
 earlier module is named first."""
 
@@ -237,6 +222,8 @@ def _one(progress: Progress, target: Target) -> Diagnosis:
                 more = _fitting(case, against, progress, candidates)
                 fitting = sorted([*fitting, *more], key=lambda x: x.rank)
                 proposed = proposed or candidates
+        if besides.startswith("besides the mistake"):  # Another far-fetched one would be chance.
+            fitting = [x for x in fitting if x.cost <= UNLIKELY]
         if kept and not (fitting and _is_nearer(fitting[0], kept[0][0])):
             break
         shifted = case is progress.case and case.replay.has_shifts
@@ -263,7 +250,8 @@ def _one(progress: Progress, target: Target) -> Diagnosis:
                 forms = any_form.any_form(case, against, progress.deadline, pairs=pairs)
                 fitting = _fitting(case, against, progress, sorted(forms, key=lambda x: x.cost))
                 alone = _alone(fitting, target, progress)
-                fitting = [x for x in fitting if not _promises_more(x, target, progress)]
+                fitting = [x for x in fitting if not _promises_more(x, target, progress)
+                           and not (x.weak and besides.startswith("besides"))]  # fmt: skip
                 for some in (fitting, alone):
                     if some and some[0].cost < far:
                         return _diagnosis(some, progress, (target, against), besides)

@@ -120,12 +120,7 @@ def hold(
 
 
 def _rounding(
-    check: Check,
-    entries: Sequence[Entry],
-    g: Array,
-    numerical: Array,
-    error: Array,
-    again: Again,
+    check: Check, entries: Sequence[Entry], g: Array, numerical: Array, error: Array, again: Again
 ) -> tuple[Array, Array]:
     """Return by how much both sides change when the last digits of the inputs do."""
     rules, values = np.zeros(g.shape), error

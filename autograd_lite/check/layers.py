@@ -370,11 +370,7 @@ def _spelled(names: Iterable[str]) -> dict[str, str]:
     return {
         spelling: name
         for name in names
-        for spelling in (
-            name,
-            *(f"{p}{name}" for p in PREFIXES),
-            *(f"{name}{s}" for s in SUFFIXES),
-        )
+        for spelling in (name, *(f"{p}{name}" for p in PREFIXES), *(f"{name}{s}" for s in SUFFIXES))
     }
 
 

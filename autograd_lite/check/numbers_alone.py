@@ -101,10 +101,7 @@ def _only_at_kinks(
 
 
 def _beside_differences(
-    f: Callable[..., Any],
-    given: Mapping[str, Any],
-    names: Sequence[str],
-    arrays: Sequence[Array],
+    f: Callable[..., Any], given: Mapping[str, Any], names: Sequence[str], arrays: Sequence[Array]
 ) -> list[Target]:
     """Return every gradient by hand with its numerical one."""
     targets = []

@@ -27,9 +27,11 @@ def with_a_factor(
     sizes = np.abs(target.hand[target.hand != 0])
     if sizes.size < 4 or same(sizes, np.full_like(sizes, sizes[0])):
         return None, np.inf  # That would be a multiple of too much.
+    best: Diagnosis | None = None
+    least = np.inf
     for candidate in proposed:
-        if time.thread_time() > deadline:
-            return None, np.inf
+        if time.thread_time() > deadline or 1 + candidate.cost >= least:
+            break
         made = candidate.predict
         if not isinstance(made, Made) or candidate.kind == "wrong gradient":
             continue
@@ -42,12 +44,13 @@ def with_a_factor(
         why = None if abs(abs(factor) - 1) < 1e-6 else reason(case, abs(factor))
         if why is None and not (flipped and abs(factor + 1) < 1e-6):
             continue
-        found = made(target, factor)
+        cost = 1 + candidate.cost + (why[1] if why else 0.0)
+        found = made(target, factor) if cost < least else None
         if found is None or not same(found, target.hand):
             continue
         times = f"and a factor {shown(abs(factor))} ({why[0]})" if why else ""
         more = f"its sign is flipped, {times}" if flipped and why else times
-        found_both = Diagnosis(
+        least, best = cost, Diagnosis(
             candidate.kind,
             f"{'three' if flipped and why else 'two'} mistakes: {candidate.title.split(';')[0]}, "
             f"{more or 'and its sign is flipped'}",
@@ -55,9 +58,8 @@ def with_a_factor(
             f"made on purpose in a right backward pass, it gives the numbers by hand, in "
             f"{entries(target.hand)}, but for that factor",
             "likely",
-        )
-        return found_both, 1 + candidate.cost + (why[1] if why else 0.0)
-    return None, np.inf
+        )  # fmt: skip
+    return best, least
 
 
 def two_together(

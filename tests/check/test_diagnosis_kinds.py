@@ -69,7 +69,7 @@ CASES = [
     (mixture, MIXTURE, "softmax(scores)", "softmax(scores.T).T", "another softmax", "axis 0"),
     (mixture, MIXTURE, "softmax(scores)", "np.exp(scores)", "another softmax", "by its sum"),
     (mixture, MIXTURE, "p[:, :, None] * d", "d", "another softmax", "is left out"),
-    (mixture, MIXTURE, "* np.exp(-0.3) * (p", "* (p", "constant factor", "factor scale is missing"),
+    (mixture, MIXTURE, "* np.exp(-0.3) * (p", "* (p", "factor missing", "factor scale is missing"),
     (classifier, CLASSIFIER, "X.T @ d + 0.2 * WEIGHT", "(X.T @ d + 0.2 * WEIGHT)[::-1, ::-1]",
      "permuted", "flipped along the axes 0 and 1"),
     (stacked, STACKED, "db}", "db / 14}", "averaged, not summed", "the 14 entries"),

@@ -51,6 +51,12 @@ def test_two_heads_are_right():
     assert al.compare(heads(), by_hand(RIGHT))
 
 
+def test_the_softmax_of_every_head_has_terms_between_the_entries():
+    rows = al.compare(heads(), by_hand("att * datt")).failures
+    title = next(t for row in rows if "same mistake" not in (t := str(row.diagnosis)))
+    assert title.startswith("at every step, the derivative of the softmax at att_t is not att_t")
+
+
 def test_a_slope_is_that_of_the_last_step():
     w = al.Tensor(rng.normal(size=(3, 3)) / 2, requires_grad=True, name="w")
     h, states = X, [X]

@@ -347,6 +347,30 @@ def test_copies_that_are_summed_in_another_way_are_named(slip, says):
     assert says in result["x"].diagnosis.title
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_copies_in_another_order_are_used(turned):
+    each = (lambda v: np.repeat(v, 2, axis=0)), (lambda v: np.tile(v, (2, 1)))
+    one, other = each[::-1] if turned else each
+    inputs = [rng.normal(size=(6, 2)), rng.normal(size=(3, 2))]
+
+    def backward(dy, x, v):
+        return {"dx": dy * other(v)}
+
+    result = al.check_layer(lambda x, v: x * one(v), backward, inputs)
+    word = "np.repeat" if turned else "np.tile"
+    assert result["x"].diagnosis.title.startswith(f"{word} of v is used in place of ")
+
+
+def test_a_pooled_gradient_is_repeated_and_not_tiled():
+    def pool(x):
+        return x.reshape(2, 3, 2, 2, 2).mean(axis=(2, 4))
+
+    result = al.check_layer(
+        pool, lambda dy, _: np.tile(dy, (1, 2, 2)) / 4, [rng.normal(size=(2, 6, 4))]
+    )
+    assert "by np.tile, not by np.repeat" in result["x"].diagnosis.title
+
+
 def test_axes_that_are_transposed_in_another_order_are_named():
     w = rng.normal(size=(6, 2))
 

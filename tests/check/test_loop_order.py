@@ -63,6 +63,7 @@ def titles(loss, source, right, wrong, data=DATA):
         (BACKWARDS, "for t in reversed(range(T - 2, T)):", "only the last 2 of 4 steps"),
         ("dh = dz @ W.T", "dh = dh + dz @ W.T", "added up over all steps"),
         ("dh = dz @ W.T", "pass", "is not handed on"),
+        ("dh = dz @ W.T", "dh = np.clip(dz @ W.T, -0.1, 0.1)", "is clipped to ±0.1"),
     ],
 )
 def test_a_slip_in_the_order_of_steps_has_its_name(right, wrong, said):
@@ -118,6 +119,11 @@ for t in reversed(range(T)):
         ("(dz @ W.T)[:, 2:]", "(dz @ W.T)[:, :3]", "is cut out from 0 on, not from 2"),
         ("    dhn, dcn = (", "    dcn, dhn = (", "from the step after is exchanged"),
         ("dc * f\n", "dcn + dc * f\n", "added up over all steps"),
+        (
+            "dc = dh * o * (1 - tc**2) + dcn\n",
+            "dc = dh * tc * (1 - tc**2) + dcn; tc = o\n",
+            "np.tanh(add(…)) are exchanged on the way back from",
+        ),
     ],
 )
 def test_a_slip_with_what_a_cell_hands_on_has_its_name(right, wrong, said):
@@ -231,6 +237,90 @@ def test_another_number_at_every_step_has_its_name():
     found = titles(midpoints, MIDPOINTS, "dx + dz @", "dx + 2 * dz @")
     assert found[0].startswith("at every step, what comes back to ")
     assert found[0].endswith(" is added twice")
+    found = titles(midpoints, MIDPOINTS, "dx + dz @", "dx + 0.25 * dz @")
+    assert " has a factor 0.25: multiplied by 0.25 once too often" in found[0]
+
+
+def innovations(s, V, G, A):
+    x, loss = np.zeros(3), np.sum(s)
+    for t in range(T):
+        e = Y[t] - V.T @ x
+        loss = loss + np.sum(e**2 * np.exp(-2 * s))
+        x = A @ x + G @ X[t, 0] + np.sum(V, axis=1) * e
+    return loss
+
+
+INNOVATIONS = """
+x, e = [np.zeros(3)], []
+for t in range(T):
+    e.append(Y[t] - V.T @ x[t])
+    x.append(A @ x[t] + G @ X[t, 0] + V[:, 0] * e[t])
+dV, dG, dA, ds, dx = 0 * V, 0 * G, 0 * A, 1 + 0 * s, np.zeros(3)
+for t in reversed(range(T)):
+    de = 2 * e[t] * np.exp(-2 * s).sum() + dx @ V
+    ds += -2 * e[t] ** 2 * np.exp(-2 * s)
+    dA += np.outer(dx, x[t])
+    dG += np.outer(dx, X[t, 0])
+    dV[:, 0] += dx * e[t] - de * x[t]
+    dx = A.T @ dx - V[:, 0] * de
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("ds += -2 *", "ds += -1 *", "at every step, -1 stands in place of -2"),
+        (
+            "(dx, x[t])",
+            "(dx, x[t + 1])",
+            "add(…) + multiply(…) is used in place of add(…) + multiply(…) of step t - 1",
+        ),
+    ],
+)
+def test_a_number_with_a_sign_and_a_state_without_a_name_are_named(right, wrong, said):
+    rng = np.random.default_rng(2)
+    shapes = {"s": 3, "V": (3, 1), "G": (3, 2), "A": (3, 3)}
+    data = {k: 0.4 * rng.normal(size=n) for k, n in shapes.items()}
+    assert not titles(innovations, INNOVATIONS, "range(T))", "range(T) )", data)
+    assert said in titles(innovations, INNOVATIONS, right, wrong, data)[0]
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (lambda b, z: z <= 0, "the mask at h_t is reversed"),
+        (lambda b, z: b > 0, "the formula of relu' is given b[t], in place of h_t"),
+    ],
+)
+def test_the_mask_of_every_step_is_that_of_its_own_relu(mask, said):
+    w = al.Tensor(np.random.default_rng(3).normal(size=(3, 3)), requires_grad=True, name="w")
+    bs, zs = [X[0] @ DATA["U"]], []
+    for _ in range(T):
+        zs.append(bs[-1] @ w)
+        h = np.maximum(zs[-1], 0)
+        bs.append(h + bs[-1])
+    h.name, bs[-1].name = "h", "b"
+    values = [bs[0], *(b.numpy() for b in bs[1:])]
+    d, dw = np.ones((4, 3)), np.zeros((3, 3))
+    for t in reversed(range(T)):
+        dz = d * mask(values[t + 1], zs[t].numpy())
+        dw, d = dw + values[t].T @ dz, d + dz @ w.numpy().T
+    assert str(al.compare(np.sum(bs[-1]), {"w": dw})["w"].diagnosis) == f"at every step, {said}"
+
+
+def test_the_order_of_steps_is_told_by_what_is_given_for_a_state():
+    w = al.Tensor(DATA["W"], requires_grad=True, name="w")
+    hs, loss = [np.ones((4, 3))], 0.0
+    for t in range(T):
+        hs.append(np.tanh(X[t] @ DATA["U"] + hs[t] @ w))
+        hs[-1].name = f"h{t}"
+        loss = loss + np.sum(hs[-1] ** 2)
+    given, dh = {}, 0.0
+    for t in range(T):
+        given[f"h{t}"] = 2 * hs[t + 1].numpy() + dh
+        dh = given[f"h{t}"] * (1 - hs[t + 1].numpy() ** 2) @ w.numpy().T
+    rows = al.compare(loss, given).failures
+    assert "in the same order as forwards" in str(rows[0].diagnosis) + str(rows[-1].diagnosis)
 
 
 def two_loops(s, U, W, V):

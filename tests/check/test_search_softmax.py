@@ -42,6 +42,29 @@ def test_what_a_mask_adds_hides_nothing(masked):
     assert "it has terms between the entries of a row" in title
 
 
+def test_a_mask_after_the_exponential_hides_nothing():
+    w = al.Tensor(W, requires_grad=True, name="w")
+    kept = np.tril(np.ones((4, 5)))
+    e = np.exp(X @ w) * kept
+    p = e / np.sum(e, axis=1, keepdims=True)
+    p.name = "p"
+    title = title_of(np.sum(p * V), w=X.T @ (p.numpy() * V))
+    assert title.startswith("the derivative of the softmax at p is not p")
+
+
+@pytest.mark.parametrize(
+    ("instead", "says"),
+    [
+        (lambda s: 1 / (1 + np.exp(-s)), "the sigmoid stands in place of the softmax on the way"),
+        (lambda s: np.log(softmax(s)), "the logarithm of the softmax stands in its place"),
+    ],
+)
+def test_something_else_stands_for_the_softmax_in_a_log_softmax(instead, says):
+    w = al.Tensor(W, requires_grad=True, name="w")
+    delta = V - instead(X @ W) * V.sum(axis=1, keepdims=True)
+    assert says in title_of(np.sum(al.log_softmax(X @ w, axis=1) * V), w=X.T @ delta)
+
+
 def test_probabilities_that_are_zero_are_no_mask():
     w = al.Tensor(W, requires_grad=True, name="w")
     s = X @ w

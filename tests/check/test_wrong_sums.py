@@ -58,6 +58,16 @@ dw = X.T @ (da * (s(1.7 * z) + 1.7 * z * s(1.7 * z) * (1 - s(1.7 * z))))
 """
 
 
+def silu(w):
+    z = X @ w
+    h = z * al.sigmoid(z)
+    h.name = "h"
+    return np.sum((h @ HEAD - Y) ** 2)
+
+
+SILU = SWISH.replace("1.7 * ", "")
+
+
 @pytest.mark.parametrize(
     ("f", "by_hand", "right", "wrong", "title"),
     [
@@ -69,6 +79,8 @@ dw = X.T @ (da * (s(1.7 * z) + 1.7 * z * s(1.7 * z) * (1 - s(1.7 * z))))
 
 
 
+        (silu, SILU, "* (1 - s(z))", "* (1 - z * s(z))", "sigmoid + h * (1 - h) stands in place"),
+        (silu, SILU, "(s(z) + z * s(z)", "(z * s(z) + s(z)", "h + sigmoid * (1 - sigmoid)"),
         (swish, SWISH, "1 / (1 + np.exp(-x))", "1 / (1 + np.exp(-x / 1.7))",
          "1.7 is left out of 1.7 * (X @ w) forwards, and not in its derivative"),
     ],

@@ -129,12 +129,16 @@ def _steps(case: Case, target: Target) -> Iterator[Place]:
             other = step.other
             what = "the derivative" if other is None else text_of(step.replay.graph, other)
             own = step.operand.id if other is None else other.id
-            far = 0.4 if step.node in inside else 0.0
+            number = other is not None and not other.shape  # That is a factor for all.
+            far = 0.4 if number or step.node in inside else 0.0
             yield _slope(step, f"{what} {on}", own, far)
             if step.primitive is ops.divide and step.edge[1]:
                 yield _numerator(step, on)
             # The two of 1 - a * a are written as one.
-            several = [(text, x) for text, x in factors(step) if not text.startswith("1 + ")]
+            above = step.replay.values[step.node.operands[0]]  # That is `_numerator`.
+            above = above if step.primitive is ops.divide else None
+            several = [(text, x) for text, x in factors(step)
+                       if not text.startswith("1 + ") and x is not above]  # fmt: skip
             for text, x in several if len(several) > 1 else ():
                 if np.shape(x) == step.node.shape and np.all(x):
                     yield _slope(step, f"{text} {on}", own, far + 0.1, besides=x)
@@ -363,7 +367,7 @@ def _found(
         factor = made.factor(target)
         if factor is None or same(np.asarray(factor * made.both[0]), place.part):
             continue
-        factor = _rounded(factor)
+        factor = _rounded(factor, digits(target.hand))
         plain = abs(factor) == 1
         why = None if plain else reason(case, abs(factor))
         text, cost = table.texts[i], float(table.costs[i])
@@ -401,10 +405,10 @@ def _told(array: Array) -> int:
     return max(distinct(array), 4 * int(signs) // FEWEST_BITS)
 
 
-def _rounded(factor: float) -> float:
+def _rounded(factor: float, rtol: float) -> float:
     """Return a factor without its last digits, which are rounding."""
-    short = float(f"{factor:.9g}")
-    return short if abs(short - factor) < 1e-10 * abs(factor) else factor
+    short = float(f"{factor:.{9 if rtol < 1e-8 else 4}g}")
+    return short if abs(short - factor) < rtol / 10 * abs(factor) else factor
 
 
 def _times(factor: float) -> str:

@@ -17,6 +17,7 @@ from autograd_lite.check.mistakes.reasons import (
     LEARNING_RATES,
     another_number,
     chosen_ones,
+    complement,
     divided_by,
     numbers,
     of_the_loss,
@@ -24,6 +25,7 @@ from autograd_lite.check.mistakes.reasons import (
     other_divisor,
     reasons,
     shown,
+    users_of,
     within,
 )
 from autograd_lite.check.mistakes.registry import (
@@ -99,12 +101,20 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
     return averages, sums, squares
 
 
-def _has_a_two(case: Case) -> bool:
-    """Return whether there is a factor 2 that one can forget."""
+def _is_on_the_way(case: Case, target: Target, k: float) -> bool:
+    return any(target.id in case.replay.behind(x.id) for x in users_of(case, k))
+
+
+def _twos(case: Case, target: Target) -> set[str]:
+    """Return the nodes on the way to a tensor that have a factor 2 or 1/2 that one can forget."""
     replay = case.replay
-    return any(
-        _is_square(replay, x) or (not x.shape and x.value in (2.0, 0.5)) for x in replay.graph
-    )
+    return {
+        x.id
+        for x in replay.graph
+        if target.id in replay.behind(x.id)
+        and (_is_square(replay, x) or any(not y.shape and y.value in (2.0, 0.5)
+                                          for y in replay.graph.operands(x)))
+    }  # fmt: skip
 
 
 def _is_square(replay: Replay, node: Node) -> bool:
@@ -188,34 +198,25 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
         yield "averaged, not summed", text, 0.8, STRETCHED
     for n in _stretched_to(case, target) - known:
         if within(a, 1 / n):
-            yield (
-                "averaged, not summed",
-                f"averaged over the {n} entries that it adds up",
-                0.8,
-                STRETCHED,
-            )
+            text = f"averaged over the {n} entries that it adds up"
+            yield "averaged, not summed", text, 0.8, STRETCHED
     averages, sums, squares = _lengths(case, target)
+    twos = _twos(case, target)
     if within(a, 0.5) or within(a, 2):
         title = f"the factor 2{' of the square' if squares else ''} is missing"
         if a > 1:
             title = f"there is a factor 2 too many{or_a_half(case, target.id)}"
         if other := other_divisor(case, a):
             title += f", or {other}"
-        yield (
-            "constant factor",
-            title,
-            1.0 if a > 1 or _has_a_two(case) else 1.2,
-            (squares if a < 1 else ()),
-        )
+        at = squares or twos if a < 1 else ()
+        yield "constant factor", title, 1.0 if a > 1 or twos else 1.2, at
+        if a < 1 and not squares:
+            yield "constant factor", title, 1.2, ()  # It is in this gradient alone.
     users = case.replay.users(target.id)
     uses = 0 if _meets_itself(case, target) else sum(x.operands.count(target.id) for x in users)
     if uses > 1 and within(a, 1 / uses):
-        yield (
-            "averaged, not summed",
-            f"averaged over its {uses} uses, which add up",
-            1.1 if squares else 0.95,
-            (),
-        )
+        text = f"averaged over its {uses} uses, which add up"
+        yield "averaged, not summed", text, 1.1 if squares else 0.95, ()
     for n, at in sorted(averages.items()):
         if within(a, n):
             yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9, at
@@ -232,6 +233,11 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
         elif within(a, 2 / n) and not squares:
             text = f"that of the mean square, where the loss is half the sum of {n} entries"
             yield "averaged, not summed", text, 1.1, at
+    for k, divides in numbers(case).items():
+        if abs(float(f"{k:.3g}") - k) < 1e-12 and _is_on_the_way(case, target, k):
+            for why, cost in complement(1 / a if divides else a, f"{k:g}", k):
+                if cost < 0.4:  # That n - 1 stands for n is likelier.
+                    yield "constant factor", why, 0.8 + cost, ()
     once = within(1 / a, round(1 / a))  # Divided by one length too many explains it better.
     if not once and not within(a, 2) and (other := other_divisor(case, a)):
         yield "constant factor", other, 1.2, ()
@@ -245,7 +251,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             behind = target.id in case.replay.behind(node.id)
             if n > 1 and within(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
-                cost = 0.95 if n == 2 and not _has_a_two(case) else 1.15
+                cost = 0.95 if n == 2 and not twos else 1.15
                 yield "summed, not averaged", text, cost, (node.id,)
     ambiguous = any(case.batch in node.shape[1:] for node in graph)
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
@@ -274,16 +280,11 @@ def constant_factor(case: Case, target: Target) -> Iterator[Candidate]:
     if not known:
         # A single number is always some multiple of another: that it is a known one may be chance.
         single = np.count_nonzero(target.right) < 2
-        other = "" if single else other_divisor(case, abs(factor))
-        why = "" if single else of_the_loss(case, factor)
-        if other:
-            known = [("constant factor", other, 1.2, ())]
-        elif why:
-            known = [("constant factor", why, 1.2, ())]
-        elif why := another_number(case, factor) or (
-            "" if single else "one factor for all entries"
-        ):
-            known = [("constant factor", why, 3.0, ())]
+        why = "" if single else other_divisor(case, abs(factor)) or of_the_loss(case, factor)
+        cost = 1.2 if why else 3.0
+        any_number = "" if single else "one factor for all entries"
+        why = why or another_number(case, factor) or any_number
+        known = [("constant factor", why, cost, ())] if why else []
 
     def of_stretched(other: Target) -> Array | None:
         found = any(x is STRETCHED for *_, x in _readings(case, other, abs(factor)))
@@ -314,12 +315,9 @@ def several_passes(case: Case, target: Target) -> Iterator[Candidate]:
     """Give `.grad`, to which several backward passes have added up."""
     node = case.replay.graph[target.id] if target.id in case.replay.values else None
     if node is not None and node.passes > 1 and node.grad is not None:
-        added = np.asarray(node.grad)
-        title = (
-            f"that is {target.name}.grad, the sum of {node.passes} backward passes without "
-            f"zero_grad() between them"
-        )
-        yield Candidate(title, 0.2, predict=only(target, added))
+        passes = f"the sum of {node.passes} backward passes without zero_grad() between them"
+        title = f"that is {target.name}.grad, {passes}"
+        yield Candidate(title, 0.2, predict=only(target, np.asarray(node.grad)))
 
 
 @mistake("zero", "Nothing was computed for it, or it was overwritten or detached.")
@@ -333,9 +331,9 @@ def zero(case: Case, target: Target) -> Iterator[Candidate]:
             if not np.any(replay.parts[edges[k]]):
                 use = text_of(replay.graph, replay.graph[edges[k][0]])
                 why = (
-                    f", as what comes back from the {which} use, {use}, is: overwritten, not added "
-                    f"up, or never computed"
+                    f", as what comes back from the {which} use, {use}, is: overwritten, not added"
                 )
+                why += " up, or never computed"
         title = f"by hand is zero everywhere{why}"
         yield Candidate(title, 0.3, predict=lambda target: np.zeros_like(target.right))
 

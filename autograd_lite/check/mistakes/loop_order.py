@@ -11,13 +11,7 @@ import numpy as np
 
 from autograd_lite.check.mistakes.loop_passes import name_of
 from autograd_lite.check.mistakes.made import AnotherPass
-from autograd_lite.check.mistakes.registry import (
-    Candidate,
-    Case,
-    Target,
-    mistake,
-    remembered,
-)
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, remembered
 from autograd_lite.check.mistakes.repeated import MOST_BY_HAND, Loop, loops, summing
 from autograd_lite.check.mistakes.replay import Edge, Replay
 from autograd_lite.graph import Node
@@ -136,7 +130,7 @@ class Unrolled:
         return State(members, state.edges, through)
 
     def run(self, plan: Plan) -> dict[str, Any]:
-        """Return what arrives at every node that is not in the loop."""
+        """Return what arrives at every node."""
         replay, end = self.replay, self.replay.graph.outputs[0].id
         arrived: dict[str, Any] = {end: np.ones(np.shape(replay.values[end]))}
         crossing = {e for state in self.states for some in state.edges.values() for e in some}
@@ -175,7 +169,7 @@ class Unrolled:
                 _add(arrived, start, carried[s])
         for key in self.before:
             self._send(key, arrived, crossing)
-        return {key: g for key, g in arrived.items() if key not in self.step_of}
+        return arrived
 
     def _send(self, key: str, arrived: dict[str, Any], crossing: set[Edge]) -> None:
         if key not in arrived:
@@ -244,7 +238,7 @@ def _made(unrolled: Unrolled, plan: Plan) -> Callable[[Target], Any]:
         if not found:
             with np.errstate(all="ignore"):
                 found.append(unrolled.run(plan))
-        known = target.id in unrolled.replay.gradients and target.id not in unrolled.step_of
+        known = target.id in unrolled.replay.gradients
         return found[0].get(str(target.id), np.zeros_like(target.right)) if known else None
 
     return AnotherPass(predict)
@@ -276,17 +270,15 @@ def _plans(unrolled: Unrolled) -> Iterator[tuple[str, float, Plan]]:
         for members in loop.classes:
             alike = members[0].shape == state.nodes[0].shape and members[0].id in unrolled.step_of
             if alike and members != state.nodes and len(members) >= len(state.nodes):
-                yield (
+                text = (
                     f"what comes back from the step after is added to the gradient at "
-                    f"{name_of(replay, loop, members)}, not to that at {names[s]}",
-                    1.0,
-                    Plan(right, enters=((s, tuple(members)),)),
+                    f"{name_of(replay, loop, members)}, not to that at {names[s]}"
                 )
+                yield text, 1.0, Plan(right, enters=((s, tuple(members)),))
     for a, b in itertools.combinations(range(len(states)), 2):
         if states[a].nodes[0].shape == states[b].nodes[0].shape:
             exchanged = (a, tuple(states[b].nodes)), (b, tuple(states[a].nodes))
-            yield (
-                f"what comes back to {names[a]} and to {names[b]} from the step after is exchanged",
-                1.0,
-                Plan(right, enters=exchanged),
+            text = (
+                f"what comes back to {names[a]} and to {names[b]} from the step after is exchanged"
             )
+            yield text, 1.0, Plan(right, enters=exchanged)

@@ -70,7 +70,9 @@ def _activation(
 
     def rules(inputs: Values, outputs: Values) -> list[Rule]:
         return [
-            replay.rule(edge, y=y, operands={i: x})
+            rule_of(primitive, x, y)
+            if primitive is ops.relu
+            else replay.rule(edge, y=y, operands={i: x})
             for edge, x, y in zip(edges, inputs, outputs, strict=False)
         ]
 
@@ -117,14 +119,9 @@ def of_edges(
     ) -> Slip:
         return Slip(title, cost, dict(zip(edges, rules, strict=False)), kind, where)
 
-    steps = range(len(nodes))
     if not _is_added_up(replay, nodes) and (not leaf or _elsewhere_too(loop, nodes, i)):
-        yield change(
-            f"nothing comes back to {operand} from {name}: that path is left out",
-            0.75,
-            [nothing(x) for x in xs],
-            "path missing",
-        )
+        text = f"nothing comes back to {operand} from {name}: that path is left out"
+        yield change(text, 0.75, [nothing(x) for x in xs], "path missing")
         for wrong, cost, k in (("has its sign flipped", 0.9, -1), ("is added twice", 1.2, 2)):
             title = f"what comes back to {operand} from {name} {wrong}"
             times = [_times_besides(replay.rule(edge), k) for edge in edges]
@@ -142,12 +139,8 @@ def of_edges(
             else f"the factor {operand_name(replay, loop, nodes, 1 - i)}"
         )
         of = "" if alone else f" of what comes back to {operand}"
-        yield change(
-            f"{what} is left out{of}",
-            0.65,
-            [lambda g, _: g for _ in steps],
-            "derivative left out" if alone else "factor missing",
-        )
+        kind = "derivative left out" if alone else "factor missing"
+        yield change(f"{what} is left out{of}", 0.65, [lambda g, _: g] * len(nodes), kind)
     if (
         alone
         and (function == "relu" or not primitive.linear)  # A pick, say, is no activation.
@@ -231,7 +224,8 @@ class Activation:
 
     def given(self, outputs: Values) -> list[EdgeRule]:
         """Return its rules with other outputs, in a formula that has these."""
-        return [plain(rule) for rule in self.rules(self.xs, outputs)]
+        inputs = outputs if self.primitive is ops.relu else self.xs
+        return [plain(rule) for rule in self.rules(inputs, outputs)]
 
     def left_out(self) -> Slip:
         """Return the mistake that it has no derivative."""
@@ -270,6 +264,9 @@ def _derivatives(activation: Activation, values: Mapping[str, Values]) -> Iterat
     for k, (title, _) in enumerate(wrongly[0]):
         forms = [plain(times(forms[k][1])) for forms in wrongly]
         yield change(title, 0.8, forms, "sign in a derivative")
+    if primitive is ops.relu:
+        reversed_masks = [plain(times(np.less_equal(x, 0))) for x in xs]
+        yield change(f"the mask at {name} is reversed", 0.8, reversed_masks, "mask")
     for text, factor in (
         (f"1 - {name}", [1 - np.asarray(y) for y in ys]), (name, ys), ("its input", xs)
     ):  # fmt: skip
@@ -357,17 +354,14 @@ def _operands(
                 yield change(title, 0.85, using([belongs[k]] * len(belongs)), "wrong tensor", "")
         for text, others in shifts:
             yield change(f"{name} {text} is used", 0.85, using(others), "wrong time")
+    now = name.replace("_{t-1}", "_t").replace("[t - 1]", "[t]").removesuffix(" of step t - 1")
     for text, others in values.items():
         if np.shape(others[-1]) != shape or all(
             x is y for x, y in zip(others, belongs, strict=False)
         ):
             continue
-        yield change(
-            f"{text} is used in place of {name}",
-            0.8 if text == name.replace("_{t-1}", "_t").replace("[t - 1]", "[t]") else 1.0,
-            using(others),
-            "wrong tensor",
-        )
+        said = f"{text} is used in place of {name}"
+        yield change(said, 0.8 if text == now else 1.0, using(others), "wrong tensor")
         if varies:
             title = f"{text} of the last step is used in place of {name}"
             first = using([others[-1], *belongs[1:]])
@@ -379,8 +373,9 @@ def _operands(
     if not shape and not varies and nodes[-1].primitive is not ops.divide:
         size = abs(float(belongs[0]))
         for number in {*numbers(Case(replay)), 2 * size, size / 2} - {size}:
-            signed = [math.copysign(number, float(belongs[0]))] * len(belongs)
-            yield change(f"{number:g} stands in place of {name}", 0.95, using(signed))
+            signed = math.copysign(number, float(belongs[0]))
+            title = f"{signed:g} stands in place of {name}"
+            yield change(title, 0.95, using([signed] * len(belongs)))
     if shape:
         title = f"1 - {name} is used in place of {name}"
         yield change(title, 1.0, using([1 - np.asarray(x) for x in belongs]), "wrong tensor")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import is_product, times
 from autograd_lite.check.mistakes.loop_passes import (
+    EVERY,
     EdgeRule,
     Into,
     Slip,
@@ -34,7 +35,7 @@ from autograd_lite.check.mistakes.loop_steps import (
     rule_of,
 )
 from autograd_lite.check.mistakes.made import AnotherPass
-from autograd_lite.check.mistakes.reasons import reason, shown
+from autograd_lite.check.mistakes.reasons import numbers, reason, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -48,6 +49,7 @@ from autograd_lite.check.mistakes.registry import (
 )
 from autograd_lite.check.mistakes.repeated import Loop, loops, summing
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
+from autograd_lite.check.mistakes.softmax import forms_at, softmaxes
 from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.check.mistakes.written_out import WrittenOut
 from autograd_lite.graph import Node
@@ -90,6 +92,8 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Yield what goes wrong at several operations of every step at once."""
     for nodes in loop.classes:
         yield from _of_joints(replay, loop, nodes)
+        yield from _factors_exchanged(replay, loop, nodes)
+        yield from _of_softmaxes(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
     yield from _of_uses(replay, loop)
     yield from _by_another_index(replay, loop)
@@ -99,19 +103,31 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Slip]:
 
 def _each_by_itself(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Hand nothing on from step to step."""
-    step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
-    sums = set(summing(replay))
+    inside = {node.id for nodes in loop.classes for node in nodes}
     crossing = {
-        (node.id, i): nothing(replay.values[x])
-        for members in loop.classes
-        for node in members
-        if node.id not in sums
-        for i, x in enumerate(node.operands)
-        if step_of.get(x, step_of[node.id]) < step_of[node.id]
+        edge: nothing(replay.values[x])
+        for edges in _crossing(replay, loop).values()
+        for edge in edges
+        if (x := replay.operand(edge)) in inside
     }
     if crossing:
         title = "nothing comes back from the step after: each is derived by itself"
         yield Slip(title, 0.9, crossing, "path missing")
+
+
+def _crossing(replay: Replay, loop: Loop) -> dict[str, list[Edge]]:
+    """Return the edges back to what the step before has computed, or what the loop starts from."""
+    step_of = {node.id: k for members in loop.classes for k, node in enumerate(members)}
+    sums = set(summing(replay))
+    found: dict[str, list[Edge]] = {}
+    for nodes in loop.classes:
+        for i in range(len(nodes[-1].operands)):
+            before = [step_of.get(node.operands[i], k) < k for k, node in enumerate(nodes)]
+            if any(before) and nodes[-1].id not in sums:
+                to, name = operand_name(replay, loop, nodes, i), name_of(replay, loop, nodes)
+                edges = found.setdefault(f"{to} from {name}", [])
+                edges += [(node.id, i) for node in nodes if (node.id, i) in replay.parts]
+    return found
 
 
 def _untransposed(replay: Replay, loop: Loop) -> Iterator[Slip]:
@@ -146,6 +162,40 @@ def _of_joints(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Sl
             cut = f"cut out from {start} on, not from {right}"
             title = f"what comes back to {to} from {name} is {cut}"
             yield Slip(title, 0.9, rules, "exchanged")
+
+
+def _of_softmaxes(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Slip]:
+    """Go back through the softmax of every step by another form."""
+    found = {node.id: (x, node, axis) for x, node, axis in softmaxes(replay)}
+    if any(node.id not in found for node in nodes):
+        return
+    name, each = name_of(replay, loop, nodes), [found[node.id] for node in nodes]
+    ways = [[edge for edge in replay.parts
+             if replay.operand(edge) == x.id and edge[0] in replay.behind(node.id)]
+            for x, node, _ in each]  # fmt: skip
+
+    def form(k: int, of: tuple[Node, Node, int], _: Any, arrived: Mapping[str, Any]) -> Any:
+        return forms_at(replay, *of, arrived[of[1].id], name)[k][2]
+
+    for k, (title, cost, _) in enumerate(
+        forms_at(replay, *each[-1], replay.gradients[nodes[-1].id], name)
+    ):
+        rules: dict[Edge, EdgeRule] = {}
+        for of, (first, *others) in zip(each, ways, strict=True):
+            rules[first] = functools.partial(form, k, of)
+            rules |= {edge: nothing(replay.values[of[0].id]) for edge in others}
+        yield Slip(title, cost, rules, "softmax in pieces")
+
+
+def _factors_exchanged(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Slip]:
+    """Multiply what comes back to each factor of a product by itself, not by the other."""
+    alike = len({replay.graph[x].shape for node in nodes for x in node.operands}) == 1
+    edges = [(node.id, i) for node in nodes for i in (0, 1)]
+    if nodes[-1].primitive is ops.multiply and alike and replay.parts.keys() >= set(edges):
+        one, two = (operand_name(replay, loop, nodes, i) for i in (0, 1))
+        title = f"{one} and {two} are exchanged on the way back from {name_of(replay, loop, nodes)}"
+        rules = {edge: plain(times(replay.values[replay.operand(edge)])) for edge in edges}
+        yield Slip(title, 1.0, rules, "exchanged")
 
 
 def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Slip]:
@@ -258,6 +308,10 @@ def _scaled(case: Case, target: Target) -> Iterator[Candidate]:
                 ways = {name: [edge for edges in ways.values() for edge in edges], **ways}
             for to, edges in ways.items():
                 yield from _with_factor(case, target, to, edges)
+        known = {x for k in numbers(case) for x in (k, 1 / k)}
+        for to, edges in _crossing(replay, loop).items():  # In these, it is not linear.
+            for k in known:
+                yield from _of_factor(case, to, edges, k)
 
 
 def _with_factor(case: Case, target: Target, to: str, edges: Sequence[Edge]) -> Iterator[Candidate]:
@@ -269,6 +323,11 @@ def _with_factor(case: Case, target: Target, to: str, edges: Sequence[Edge]) -> 
     factor = 1 + float(np.sum(gap * part)) / size if size else 1.0
     if abs(factor) < 1e-9 or not same(target.right + (factor - 1) * part, target.hand):
         return
+    yield from _of_factor(case, to, edges, factor)
+
+
+def _of_factor(case: Case, to: str, edges: Sequence[Edge], factor: float) -> Iterator[Candidate]:
+    replay = case.replay
     why = ("", 0.0) if abs(factor + 1) < 1e-9 else reason(case, abs(factor))
     if why is not None:
         has = f"a factor {shown(factor)}: {why[0]}" if why[0] else "its sign flipped"
@@ -290,12 +349,9 @@ def _of_one_step(replay: Replay) -> Iterator[Candidate]:
             some, more = (_computed_for(replay, loop, nodes, named) for named in (False, True))
             for inside in (some, more)[: 1 + (len(some) < len(more))]:
                 for k, word in ((-1, "last"), (0, "first")):
-                    yield Candidate(
-                        f"at every step, {name} is that of the {word} step",
-                        1.15 if any(node.name for node in nodes) else 1.3,
-                        predict=AnotherPass(functools.partial(_with_values_of, replay, inside, k)),
-                        kind="wrong time",
-                    )
+                    title, cost = f"{EVERY}{name} is that of the {word} step", 1.15 if each else 1.3
+                    made = AnotherPass(functools.partial(_with_values_of, replay, inside, k))
+                    yield Candidate(title, cost, predict=made, kind="wrong time")
 
 
 def _computed_for(replay: Replay, loop: Loop, nodes: list[Node], named: bool) -> list[list[Node]]:
@@ -381,20 +437,25 @@ MOST_ABOVE = 5
 
 
 def _clipped(replay: Replay) -> Iterator[Candidate]:
-    """Clip what arrives at one operation of every step, to a usual size."""
+    """Clip what arrives at one operation of every step, or what is handed on, to a usual size."""
     for loop in loops(replay):
+        clipped: list[tuple[str, list[Edge], bool]] = []
         for nodes in loop.classes:
-            reached = [node for node in nodes if node.id in replay.gradients]
-            if not reached or not nodes[-1].shape:
-                continue
-            edges = [edge for node in reached for edge in replay.parts if edge[0] == node.id]
-            name = name_of(replay, loop, nodes)
-            for most in CLIPPED_TO:
-                entries = functools.partial(np.clip, a_min=-most, a_max=most)
-                for word, clip in (("±", entries), ("the norm ", _length(most))):
-                    rules = {edge: _after(replay.rule(edge), clip) for edge in edges}
-                    title = f"the gradient at {name} is clipped to {word}{most:g}"
-                    yield Slip(title, 1.5, rules, "clipped").candidate(replay)
+            ids = {node.id for node in nodes}
+            edges = [edge for edge in replay.parts if edge[0] in ids]
+            if edges and nodes[-1].shape:
+                clipped.append((f"the gradient at {name_of(replay, loop, nodes)}", edges, True))
+        clipped += [
+            (f"what comes back to {to}", edges, False)
+            for to, edges in _crossing(replay, loop).items()
+        ]
+        for (what, edges, before), most in itertools.product(clipped, CLIPPED_TO):
+            entries = functools.partial(np.clip, a_min=-most, a_max=most)
+            for word, clip in (("±", entries), ("the norm ", _length(most))):
+                each = {edge: replay.rule(edge) for edge in edges}
+                rules = {e: _after(r, clip) if before else _after(clip, r) for e, r in each.items()}
+                title = f"{what} is clipped to {word}{most:g}"
+                yield Slip(title, 1.5, rules, "clipped").candidate(replay)
 
 
 CLIPPED_TO = (1.0, 0.5, 5.0, 0.1, 0.25, 0.2, 0.3, 0.4, 2.0, 3.0, 10.0)

@@ -15,14 +15,7 @@ from autograd_lite.check.mistakes.differences import LINKS, Difference, along, d
 from autograd_lite.check.mistakes.made import Made, Together, replaced
 from autograd_lite.check.mistakes.picks import indices
 from autograd_lite.check.mistakes.reasons import shown
-from autograd_lite.check.mistakes.registry import (
-    Array,
-    Candidate,
-    Case,
-    Target,
-    mistake,
-    same,
-)
+from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
 from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
@@ -75,9 +68,11 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
     """Solve for the one factor of a prediction, or of a target, that is weighted row by row."""
     if not np.ndim(d.c) or np.count_nonzero(target.hand) < 3:
         return
-    there = ((x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name)
+    there = [
+        (x, np.ravel(replay.values[x.id])) for x in replay.graph if x.name or x.kind == "constant"
+    ]
     weights, k = next(
-        ((f"{x.name} is", k) for x, w in there
+        ((f"{x.name} is" if x.name else "the weights are", k) for x, w in there
          if w.size == np.size(d.c) and w.dtype.kind in "fib" and (k := multiple(np.ravel(d.c), w))),
         ("the weights are", 0.0),
     )  # fmt: skip
@@ -88,7 +83,7 @@ def _half_weighted(replay: Replay, d: Difference, target: Target) -> Iterator[Ca
         if factor is not None and abs(factor) > 1e-9:
             besides = "" if abs(factor - k) < 1e-7 * abs(k) else f"; its factor is {shown(factor)}"
             title = f"{weights} missing from {text}, and only at {other}{besides}"
-            yield Candidate(title, 1.1, predict=made.times(factor))
+            yield Candidate(title, 1.4 if besides else 1.1, predict=made.times(factor))
 
 
 def _at_every_step(replay: Replay) -> Iterator[Candidate]:
@@ -120,6 +115,10 @@ def _at_each(replay: Replay, each: Sequence[Difference]) -> Iterator[Candidate]:
 
 def _minus(d: Difference, y: Any) -> Any:
     return d.c * (d.p - y)
+
+
+def _less_target(d: Difference, p: Any) -> Callable[[], Any]:
+    return functools.partial(_minus, replace(d, p=p), d.y)
 
 
 def _apart(d: Difference, times_p: float, times_y: float) -> Any:
@@ -161,7 +160,8 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     error = f"{pt} - {yt}" if yt != "0" else pt
     if yt == "0":
         yield f"1 is subtracted from {pt}, though the target is 0", 0.8, lambda: c * (p - 1)
-    yield f"{yt} is not subtracted from {pt}: the target is missing", 0.6, lambda: c * p
+    missing = "" if yt == f"np.eye({len(p)})" else ": the target is missing"
+    yield f"{yt} is not subtracted from {pt}{missing}", 0.6, lambda: c * p
     whole = 0.1 if np.ndim(c) else 0.0  # That the term has its sign flipped is simpler.
     yield f"the sign of {error} is flipped", 0.62 + whole, lambda: -c * e
     yield f"{yt} is added to {pt}, in place of subtracted", 0.65, lambda: c * (p + y)
@@ -192,12 +192,11 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         yield text, 0.8, lambda: c * (before - y)
     derivative = {"softmax": p * (1 - p), "sigmoid": p * (1 - p), "exp": p}[name]
     written = pt if name == "exp" else f"{pt} * (1 - {pt})"
-    yield (
+    title = (
         f"the derivative of the {name} is there once too often: {error} has it already, "
-        f"{written} is one factor too many",
-        0.55,
-        lambda: c * e * derivative,
+        f"{written} is one factor too many"
     )
+    yield title, 0.55, lambda: c * e * derivative
     if name == "sigmoid":
         text = f"2 * ({error}) * {written}, as of the squared error, stands in place of {error}"
         yield text, 0.7, lambda: 2 * c * e * derivative
@@ -207,6 +206,8 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
     text = f"the formula of the derivative is given the error: ({error}) * (1 - ({error}))"
     yield text, 1.0, lambda: c * e * (1 - e)
     text = f"only the term of {yt} * log({pt}) is there"
+    if name == "softmax":
+        text = f"only the diagonal of the softmax's Jacobian is there: -{yt} * (1 - {pt})"
     yield text, 0.9, lambda: -c * y * (1 - p)
     yield f"the logarithm of {pt} stands in its place", 1.0, lambda: c * (np.log(p) - y)
     if name == "sigmoid":
@@ -223,12 +224,11 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         yield text, 0.65, lambda: c * e / (p * (1 - p))
         return
     shifted = z - z.max(axis=-1, keepdims=True)
-    yield (
+    title = (
         f"the prediction is taken before the {name}: {zt}, less its largest entry, - {yt} in place "
-        f"of {error}",
-        0.95,
-        lambda: c * (shifted - y),
+        f"of {error}"
     )
+    yield title, 0.95, lambda: c * (shifted - y)
     yield from _softmax(d, z)
     for other, _, text in indices(replay):
         rows = d.p.ndim == 2 and d.axis == -1 and other.ndim == 1
@@ -240,30 +240,11 @@ def _instead(replay: Replay, d: Difference) -> Iterator[tuple[str, float, Callab
         scores = np.asarray(replay.values[x])
         if scores.shape == z.shape and d.axis == -1:
             text = f"the softmax is that of {text_of(replay.graph, replay.graph[x])}, not of {zt}"
-            yield text, 0.9, functools.partial(_of_scores, scores, y, c)
-
-
-def _of_scores(scores: Array, y: Array, c: Any) -> Array:
-    return np.asarray(c * (ops.softmax.forward(scores, axis=-1) - y))
+            yield text, 0.9, _less_target(d, ops.softmax.forward(scores, axis=-1))
 
 
 def _one_hot(labels: Array, n: int) -> Array:
     return np.asarray(labels[..., None] == np.arange(n), float)
-
-
-def _along_columns(z: Array, y: Array, c: Any) -> Array:
-    """Compute the softmax along the wrong axis."""
-    return np.asarray(c * (ops.softmax.forward(z, axis=0) - y))
-
-
-def _with_labels(p: Array, y: Array, shift: int, c: Any) -> Array:
-    """Shift every label by some classes."""
-    return np.asarray(c * (p - np.roll(y, shift, axis=-1)))
-
-
-def _of_other_rows(p: Array, y: Array, shift: int, c: Any) -> Array:
-    """Take the target of another row, or of another time."""
-    return np.asarray(c * (p - np.roll(y, shift, axis=-2)))
 
 
 def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[], Any]]]:
@@ -275,12 +256,11 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
     yield f"1 stands in place of {pt}: 1 - {yt}", 0.9, lambda: c * (1 - y)
     text = f"1 is subtracted from every entry of {pt}, not from that of the label alone"
     yield text, 0.85, lambda: c * (p - 1)
-    yield (
+    text = (
         f"-{yt} times {pt} * (1 - {pt}), the diagonal of the softmax's Jacobian, stands in place "
-        f"of {pt} - {yt}",
-        0.9,
-        lambda: -c * y * p * (1 - p),
+        f"of {pt} - {yt}"
     )
+    yield text, 0.9, lambda: -c * y * p * (1 - p)
     text = f"-1 is put at the entry of the label, in place of subtracted from {pt}: = for -="
     yield text, 0.85, lambda: c * np.where(y == 1, -1, p)
     for title, wrong in (
@@ -293,15 +273,14 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
            np.exp(scores) / np.exp(scores).sum())
           for scores in (z, z - z.max(axis=-1, keepdims=True))),
     ):  # fmt: skip
-        yield title, 0.95, functools.partial(_minus, replace(d, p=wrong), y)
+        yield title, 0.95, _less_target(d, wrong)
     if z.ndim == 2:
         for scores in (z, z - z.max(axis=1, keepdims=True)):
-            yield (
+            text = (
                 f"the softmax is computed along the wrong axis, {0 if d.axis == -1 else 1}, on the "
-                f"way back",
-                0.9,
-                functools.partial(_along_columns, scores, y, c),
+                f"way back"
             )
+            yield text, 0.9, _less_target(d, ops.softmax.forward(scores, axis=0))
     text = f"1 at the largest entry of {pt}, and 0 elsewhere, stands in its place"
     yield text, 1.1, lambda: c * (_one_hot(p.argmax(axis=-1), n) - y)
     text = f"the largest entry of {pt} is taken for the label"
@@ -312,11 +291,11 @@ def _softmax(d: Difference, z: Array) -> Iterator[tuple[str, float, Callable[[],
     yield text, 0.85, lambda: c * np.where(y == y.max(axis=-1, keepdims=True), 0, e)
     for shift, word in ((1, "too large"), (-1, "too small")):
         text = f"the labels are 1 {word} (counted from {max(shift, 0)})"
-        yield text, 0.9, functools.partial(_with_labels, p, y, shift, c)
+        yield text, 0.9, functools.partial(_minus, d, np.roll(y, shift, axis=-1))
     if z.ndim > 1:
         for shift, word in ((1, "before"), (-1, "after")):
             text = f"{yt} is that of the row {word}"
-            yield text, 0.95, functools.partial(_of_other_rows, p, y, shift, c)
+            yield text, 0.95, functools.partial(_minus, d, np.roll(y, shift, axis=-2))
     if z.ndim == 2:
         present = y.max(axis=0) > 0
         lines = "columns: d[:, y] -= 1 in place of d[arange(n), y] -= 1"
@@ -349,29 +328,21 @@ def label_entry(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         at_label = np.zeros_like(g)
         at_label[index] = 1.0
-        name = text_of(graph, graph[key])
-        besides = (g[at_label == 0] != 0).any()  # Else that is a factor of all of it.
-        for times, words in (
-            ()
-            if not besides
-            else (
-                (-1.0, "the true class itself is counted too"),
-                (1.0, "the margin of the true class itself is not taken out"),
-            )
-        ):
-            title = (
-                f"at the entries of the labels, the gradient at {name} is {unit:.4g} too "
-                f"{'small' if times < 0 else 'large'}: {words}"
-            )
-            yield Candidate(title, 0.95, predict=replaced(replay, key, g + times * unit * at_label))
-        yield Candidate(
-            f"at the entries of the labels, the gradient at {name} is -1 for each row, and not "
-            f"minus how many classes count",
-            0.9,
-            predict=replaced(replay, key, np.where(at_label != 0, -unit, g)),
-        )
-        yield Candidate(
-            f"the true class gets no gradient: at the entries of the labels, that at {name} is 0",
-            0.8,
-            predict=replaced(replay, key, np.where(at_label != 0, 0.0, g)),
-        )
+        at = f"at the entries of the labels, the gradient at {text_of(graph, graph[key])}"
+        on, off = at_label != 0, at_label == 0
+        once = f"{at} is -1 for each row, and not minus how many classes count"
+        forms = [
+            (once, 0.9, np.where(on, -unit, g)),
+            (once, 0.92, np.where(on & (g != 0), -unit, g)),
+            (f"the true class gets no gradient: {at} is 0", 0.8, g * off),
+            (f"only the true class gets a gradient: {at} is there, and 0 elsewhere", 0.85, g * on),
+            (f"{at} has its sign flipped", 0.92, np.where(on, -g, g)),
+        ]
+        far = f"{at} is {unit:.4g} too"
+        if (g[off] != 0).any():  # Else that is a factor of all of it.
+            less, more = g - unit * at_label, g + unit * at_label
+            forms.append((f"{far} small: the true class itself is counted too", 0.95, less))
+            text = f"{far} large: the margin of the true class itself is not taken out"
+            forms.append((text, 0.95, more))
+        for title, cost, wrong in forms:
+            yield Candidate(title, cost, predict=replaced(replay, key, wrong))

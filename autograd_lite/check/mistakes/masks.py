@@ -67,13 +67,12 @@ def _counted(replay: Replay, target: Target) -> Iterator[Candidate]:
                 continue
             for more_often, words in ((0, ""), (1, ", and once more")):
                 times_each = (each + more_often).reshape(-1, *(1,) * (part.ndim - 1))
-                yield Candidate(
+                title = (
                     f"the term {term_text(replay, end)} of the loss is added for each 1 in a "
-                    f"{'row' if axis else 'column'} of {mask.name}{words}",
-                    1.3,
-                    predict=Made(replay, target.id, part * times_each, part),
-                    kind="term of the loss",
+                    f"{'row' if axis else 'column'} of {mask.name}{words}"
                 )
+                made = Made(replay, target.id, part * times_each, part)
+                yield Candidate(title, 1.3, predict=made, kind="term of the loss")
 
 
 def _exchanged(replay: Replay) -> Iterator[Candidate]:
@@ -103,11 +102,14 @@ def _of_two(step: Step) -> Iterator[Candidate]:
     if one.shape != two.shape or not one.shape or any(e not in replay.parts for e in edges):
         return
     wins = np.greater if step.primitive is ops.maximum else np.less
-    for title, first in (
-        ("the condition of {} is reversed", wins(two, one)),
-        ("{} goes by the sign of what arrives there", wins(replay.gradients[step.node.id], 0)),
+    reverse, arrives = wins(two, one), wins(replay.gradients[step.node.id], 0)
+    for title, *each in (
+        ("the condition of {} is reversed", reverse, ~reverse),
+        ("{} goes by the sign of what arrives there", arrives, ~arrives),
+        ("all that arrives at {} goes back to both: the mask is left out", 1.0, 1.0),
+        ("what arrives at {} is halved: each gets a half, and there is no mask", 0.5, 0.5),
     ):
-        rules = dict(zip(edges, (times(first), times(~first)), strict=True))
+        rules = dict(zip(edges, map(times, each), strict=True))
         yield Candidate(title.format(step.name), 0.85, predict=wrong(replay, rules))
 
 
@@ -182,11 +184,8 @@ def _of_levels(
     flipped = slope is not None and abs(slope + high) < 1e-6
     if slope is not None and not few and (flipped or 1e-6 < slope / high < 0.6):
         why = "as in a sign" if flipped else "as in a leaky relu"
-        yield Candidate(
-            f"the slope at {name} is {shown(slope)} where it is to be 0, {why}",
-            1.1,
-            predict=besides.times(slope),
-        )
+        text = f"the slope at {name} is {shown(slope)} where it is to be 0, {why}"
+        yield Candidate(text, 1.1, predict=besides.times(slope))
 
 
 @mistake("shared noise", "What was drawn at random forwards is needed backwards: keep it.")

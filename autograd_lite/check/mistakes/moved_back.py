@@ -88,12 +88,9 @@ def _exchanged(replay: Replay, target: Target) -> Iterator[Candidate]:
                 ("taken as every other slice, [0::2] and [1::2]", halves.ravel().reshape(-1, 2).T),
                 ("put back as every other slice, [0::2] and [1::2]", halves.T),
             ) if n > 1 and not n % 2 else ():  # fmt: skip
-                yield Candidate(
-                    f"the two halves of the gradient at {text_of(replay.graph, node)} along axis "
-                    f"{axis} are {words}",
-                    1.1,
-                    predict=replaced(replay, node.id, g.take(order.ravel(), axis)),
-                )
+                halves_of = f"the two halves of the gradient at {text_of(replay.graph, node)}"
+                made = replaced(replay, node.id, g.take(order.ravel(), axis))
+                yield Candidate(f"{halves_of} along axis {axis} are {words}", 1.1, predict=made)
 
 
 # ------------------------------------------------------------------------ a part of a sum

@@ -171,12 +171,10 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
             if node.primitive is ops.multiply and above is not None and above.shape == g.shape:
                 (gain,) = [x for x in replay.graph.operands(node) if x.id != norm.out] or [node]
                 _, *without = norm.terms(above)
-                yield Candidate(
-                    f"the factor {text_of(replay.graph, gain)} is missing in what comes through "
-                    f"the mean and the variance of {u}",
-                    0.86,
-                    predict=Made(replay, norm.into, right[0] + sum(without), total),
-                )
+                through = "the mean and the variance" if norm.centred else f"the {norm.called[0]}"
+                title = f"the factor {text_of(replay.graph, gain)} is missing in what comes through"
+                made = Made(replay, norm.into, right[0] + sum(without), total)
+                yield Candidate(f"{title} {through} of {u}", 0.86, predict=made)
         scale = "variance" if norm.centred else norm.called[0]
         named = {
             f"the direct path to {u}": right[0],
@@ -208,13 +206,12 @@ def running_statistics(case: Case, target: Target) -> Iterator[Candidate]:
         n, g = np.asarray(replay.values[step.node.id]), replay.gradients[step.node.id]
         for axes in _axes(n):
             inner = g - g.mean(axes, keepdims=True) - n * (g * n).mean(axes, keepdims=True)
-            yield step.candidate(
+            title = (
                 f"the gradient at {step.name} goes through the mean and the variance of the batch, "
                 f"though {text_of(graph, constants[1])} and {text_of(graph, constants[0])} are "
-                f"constants",
-                0.9,
-                always(step.rule(inner)),
+                f"constants"
             )
+            yield step.candidate(title, 0.9, always(step.rule(inner)))
 
 
 def _changes(
@@ -258,6 +255,10 @@ def _changes(
             f"the factor 1 / {scale} of {u} is missing in the direct path",
             first * s + second + third,
         ),
+        (
+            f"the factor 1 / {scale} of {u} is there in the direct path alone",
+            first + (second + third) * s,
+        ),
     ):
         yield title, 0.8, always(terms)
     eps = s**2 - std**2
@@ -279,12 +280,11 @@ def _changes(
         ):
             yield title, 0.9, always(sum(each))
     if not norm.centred:
-        yield (
+        said = (
             f"the mean of the gradient is subtracted on the way back to {u} too, as if its mean "
-            f"had been subtracted forwards",
-            0.8,
-            always(first + third - g.mean(axis, keepdims=True) / s),
+            f"had been subtracted forwards"
         )
+        yield said, 0.8, always(first + third - g.mean(axis, keepdims=True) / s)
     yield (
         f"the sum in the path through the {square if norm.centred else scale} of {u} is left out",
         0.85,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from autograd_lite.check.mistakes.registry import (
 )
 from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all, with_nodes
 from autograd_lite.check.mistakes.texts import text_of
+from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
 NEUTRAL = {ops.add: 0.0, ops.subtract: 0.0, ops.multiply: 1.0, ops.divide: 1.0}
@@ -48,45 +50,50 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 continue
             value = np.asarray(replay.values[operand.id])
             neutral = np.full_like(value, NEUTRAL[node.primitive])
-            if node.primitive is ops.multiply and value.size and (value < 0).all():
-                neutral = -neutral  # Its sign is not left out with it.
             text = text_of(replay.graph, operand)
+            if node.primitive is ops.multiply and value.size and (value < 0).all():
+                neutral, text = -neutral, text.removeprefix("-")  # Its sign is not left out.
+            cost = 1.6 if NEUTRAL[node.primitive] else 1.61  # A factor, rather than what is in it.
             if value.dtype.kind in "iuf" and not np.array_equal(value, neutral):
                 title = (
                     f"{text} is left out of {whole}, forwards too: that is the derivative of "
                     f"another function"
                 )
                 predict = _of_another(replay, {(node.id, i): neutral})
-                yield Candidate(title, 1.6, predict=predict)
+                yield Candidate(title, cost, predict=predict)
                 if not NEUTRAL[node.primitive] and (operand.id in replay.gradients or value.ndim):
                     flipped = f"the sign of {text} is flipped in {whole}, forwards too"
                     predict = _of_another(replay, {(node.id, i): -value})
                     yield Candidate(flipped, 1.65, predict=predict)
                 if operand.primitive is not None and operand.id in replay.gradients:
                     predict = _of_another(replay, {(node.id, i): neutral}, cut=True)
-                    yield Candidate(title, 1.6, predict=predict)
+                    yield Candidate(title, cost, predict=predict)
                 if NEUTRAL[node.primitive]:
-                    yield Candidate(
-                        f"{text} is left out of {whole} forwards, and not in its derivative",
-                        1.65,
-                        predict=_of_another(replay, {(node.id, i): neutral}, derived=False),
-                    )
+                    said = f"{text} is left out of {whole} forwards, and not in its derivative"
+                    made = _of_another(replay, {(node.id, i): neutral}, derived=False)
+                    yield Candidate(said, 1.65, predict=made)
                 if node.primitive is ops.add and _is_bias(replay, operand):
                     biases[node.id, i] = neutral
     for search in (_unchosen, _exponents, _labels, _slices, _axes):
         yield from search(replay)
     if len(biases) > 1:
-        yield Candidate(
-            "the biases are left out forwards: that is the derivative of another function",
-            1.7,
-            predict=_of_another(replay, biases),
-        )
+        said = "the biases are left out forwards: that is the derivative of another function"
+        yield Candidate(said, 1.7, predict=_of_another(replay, biases))
 
 
 def _unchosen(replay: Replay) -> Iterator[Candidate]:
     """Take one of two choices everywhere, forwards too: no mask, or no margin."""
     for node in replay.graph:
-        if node.primitive is ops.where and node.id in replay.gradients:
+        if node.primitive in (ops.maximum, ops.minimum) and node.id in replay.gradients:
+            for bound, choice in itertools.permutations(replay.graph.operands(node)):
+                if bound.kind == "constant" and not np.any(bound.value):
+                    title = (
+                        f"{text_of(replay.graph, choice)} is taken in place of "
+                        f"{text_of(replay.graph, node)}, forwards too"
+                    )
+                    predict = _with_others(replay, {node: {}}, ops.add)
+                    yield Candidate(title, 1.6, predict=predict)
+        elif node.primitive is ops.where and node.id in replay.gradients:
             mask, *choices = replay.graph.operands(node)
             for value, choice in zip((True, False), choices, strict=True):
                 if choice.id in replay.gradients and mask.kind == "constant":
@@ -204,13 +211,17 @@ def _axes(replay: Replay) -> Iterator[Candidate]:
 
 
 def _with_others(
-    replay: Replay, parameters: Mapping[Node, Mapping[str, Any]]
+    replay: Replay, parameters: Mapping[Node, Mapping[str, Any]], primitive: Primitive | None = None
 ) -> Callable[[Target], Any]:
-    """Return what predicts the gradients if some nodes have other parameters."""
+    """Return what predicts the gradients if some nodes have other parameters, or do another."""
 
     def run() -> Mapping[str, Any]:
         nodes = [
-            replace(x, parameters={**x.parameters, **parameters[x]}) if x in parameters else x
+            replace(
+                x, primitive=primitive or x.primitive, parameters={**x.parameters, **parameters[x]}
+            )
+            if x in parameters
+            else x
             for x in replay.graph
         ]
         changed = with_nodes(replay.graph, nodes)

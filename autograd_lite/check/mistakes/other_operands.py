@@ -197,11 +197,14 @@ def _replaced(case: Case, target: Target) -> Iterator[Candidate]:
             continue
         name, shape = text_of(replay.graph, belongs), np.shape(replay.values[belongs.id])
         turned = (*shape[:-2], *shape[:-3:-1])
+        root, kin = viewed(replay.graph, belongs), belongs.primitive
         alike = [x for x in replay.graph.nodes if x.shape in (shape, turned)]
-        kin = belongs.primitive
         alike.sort(key=lambda x: x.primitive is not kin)
-        for other in alike[:MOST_VALUES]:
+        uncut = [x for x in replay.graph.nodes if x.shape == root.shape != shape]
+        uncut = uncut if len(root.shape) != len(shape) else []  # Else it is one of the turned.
+        for other in (*alike[:MOST_VALUES], *uncut[:MOST_VALUES]):
             value, text = replay.values[other.id], text_of(replay.graph, other)
+            value = _seen(replay, belongs, root.id, value) if other in uncut else value
             kind, cost, tried = "wrong tensor", 1.2, []
             if other is belongs:
                 kind, cost = "not transposed", 0.7
@@ -262,8 +265,9 @@ def _of_other_shapes(step: Step) -> Iterator[Candidate]:
     if step.is_matrix_product:
         title = f"the factor {name} is missing: 1 stands in its place"
         yield step.candidate(title, 1.2, step.using(np.ones(belongs.shape)))
-    for text, operand in (*_unweighted(step.replay, belongs), *_rebuilt(step.replay, belongs)):
-        yield step.candidate(f"{text} is used in place of {name}", 1.2, step.using(operand))
+    for of in (_unweighted, _rebuilt, _copied):
+        for text, operand in of(step.replay, belongs):
+            yield step.candidate(f"{text} is used in place of {name}", 1.2, step.using(operand))
     for text, operand in _joined(step.replay, belongs):
         yield step.candidate(f"{text} in {name}", 1.2, step.using(operand))
 
@@ -276,6 +280,16 @@ def _unweighted(replay: Replay, pooled: Node) -> Iterator[tuple[str, Any]]:
             for pool in (np.sum, np.mean) if part.shape == summed.shape else ():
                 text = f"the {pool.__name__} of {text_of(replay.graph, part)} without weights"
                 yield text, pool(np.asarray(replay.values[part.id]), **pooled.parameters)
+
+
+def _copied(replay: Replay, copies: Node) -> Iterator[tuple[str, Any]]:
+    """Yield copies one after the other in place of neighbours, or the other way round."""
+    for x in replay.graph.operands(copies) if copies.primitive in (ops.repeat, ops.tile) else ():
+        value, name = np.asarray(replay.values[x.id]), text_of(replay.graph, x)
+        for k, (n, m) in enumerate(zip(copies.shape, x.shape, strict=False)):
+            if n > m and value.size * n == copies.value.size * m:
+                yield f"np.tile of {name}", np.concatenate([value] * (n // m), k)
+                yield f"np.repeat of {name}", np.repeat(value, n // m, k)
 
 
 def _joined(replay: Replay, join: Node) -> Iterator[tuple[str, Any]]:

@@ -44,14 +44,10 @@ def _running_sum(step: Step) -> Forms:
     back = f"on the way back through the running sum {step.name}"
     yield f"the running sum of {step.name} is left out on the way back", lambda g: g
     yield f"{back}, the sum runs forwards, not from the end", lambda g: np.cumsum(g, axis)
-    yield (
-        f"{back}, the sum from the end is not put back in order",
-        lambda g: np.cumsum(np.flip(g, axis), axis),
-    )
-    yield (
-        f"{back}, every entry gets the sum of all",
-        lambda g: np.broadcast_to(g.sum(axis, keepdims=True), shape),
-    )
+    text = f"{back}, the sum from the end is not put back in order"
+    yield text, lambda g: np.cumsum(np.flip(g, axis), axis)
+    text = f"{back}, every entry gets the sum of all"
+    yield text, lambda g: np.broadcast_to(g.sum(axis, keepdims=True), shape)
     yield f"{back}, the entry itself is not counted", lambda g: step.rule(g) - g
 
 
@@ -183,13 +179,11 @@ def _branches(case: Case, target: Target) -> Iterator[Candidate]:
             straight = Made(replay, x.operand.id, g, part)
             slope = straight.factor(target)
             if slope and abs(slope) < 1 and abs(float(f"{slope:.3g}") / slope - 1) < 1e-9:
-                yield Candidate(
+                text = (
                     f"{at}, the slope is {slope:g} where {names[curved is two]} is taken, as in a "
-                    f"leaky relu",
-                    1.1,
-                    predict=straight.times(slope),
-                    kind="mask",
+                    f"leaky relu"
                 )
+                yield Candidate(text, 1.1, predict=straight.times(slope), kind="mask")
 
 
 @mistake("another part", "What was put side by side is taken apart at the same places.")

@@ -12,14 +12,8 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import compositions
-from autograd_lite.check.mistakes.made import AnotherPass, Made
-from autograd_lite.check.mistakes.reasons import (
-    another_number,
-    numbers,
-    reason,
-    scalars,
-    shown,
-)
+from autograd_lite.check.mistakes.made import AnotherPass, Made, only
+from autograd_lite.check.mistakes.reasons import another_number, numbers, reason, scalars, shown
 from autograd_lite.check.mistakes.registry import (
     MISTAKES,
     Candidate,
@@ -65,22 +59,23 @@ def scaled_path(
     elif abs(factor + 1) < near:
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
-        origin = key if kind == "term of the loss" else None
+        origin = key if kind == "term of the loss" or np.size(part) == 1 else None
         why, flipped, size = reason(case, factor, origin), "", factor
         if factor < 0 and why == reason(case, -factor, origin):  # Which is of its size alone.
             flipped, size = "its sign flipped, and ", -factor
         says = why[0] if why else another_number(case, size)
-        if single or not (says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)):
+        if (single and not (why and why[1] <= SURE)) or not (
+            says or (np.count_nonzero(target.hand) > 2 and np.size(part) > 1)
+        ):
             return
         title = f"{path} has {flipped}a factor {shown(size)}"
         title += f": {says}" if says else ""
         price = cost + (0.3 + why[1] if why else 1.8)
-    yield Candidate(
-        title,
-        price,
-        predict=made.times(factor),
-        kind=scaled if factor else kind,
-    )
+    yield Candidate(title, price, predict=made.times(factor), kind=scaled if factor else kind)
+
+
+SURE = 0.1
+"""A factor that is explained so well is told from a single number: a 2."""
 
 
 @mistake("path missing", "What is used twice gets the sum of what comes back from both.")
@@ -109,12 +104,9 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
             yield Candidate(f"{path} is left out", cost, predict=_without(replay, edges))
             value = np.asarray(replay.values[operand.id])
             if value.ndim and value.dtype.kind == "f":
-                yield Candidate(
-                    f"{path} has a factor {to} too many",
-                    1.1,
-                    predict=Made(replay, operand.id, _product(part, value), part),
-                    kind="factor on a path",
-                )
+                title = f"{path} has a factor {to} too many"
+                sent = Made(replay, operand.id, part * value, part)
+                yield Candidate(title, 1.1, predict=sent, kind="factor on a path")
             for made in scaled_path(case, target, operand.id, part, path, cost, "path missing"):
                 reasoned = ": " in made.title or not made.title.rpartition(" factor ")[1]
                 if not made.title.endswith("left out") and (reasoned or not alike):
@@ -180,10 +172,6 @@ def _at_a_tensor(case: Case, replay: Replay, target: Target) -> Iterator[Candida
                 yield made
 
 
-def _product(part: Any, value: Any) -> Any:
-    return lambda: part * value
-
-
 def _in_proportion(part: Any, total: Any) -> bool:
     """Return whether a path gives all entries the same share: then one factor says it simpler."""
     size = float(np.sum(total * total))
@@ -233,11 +221,7 @@ def _some_steps(
 
 
 def _of_one_kind(
-    case: Case,
-    target: Target,
-    operand: Node,
-    uses: Sequence[tuple[Node, list[Edge]]],
-    to: str,
+    case: Case, target: Target, operand: Node, uses: Sequence[tuple[Node, list[Edge]]], to: str
 ) -> Iterator[Candidate]:
     """Leave out all uses of one kind: those by the same operation, or in one term of the loss."""
     replay = case.replay
@@ -368,11 +352,7 @@ def term_too_many(case: Case, target: Target) -> Iterator[Candidate]:
         alike = any(_in_proportion(part, value) for part in _of_terms(replay, target))
         if c and same(target.right + added, target.hand) and not alike:
             title = f"{shown(c)} * {form} is added, which is not a term of this gradient{why}"
-            yield Candidate(title, 1.3, predict=_besides(target, added))
-
-
-def _besides(target: Target, added: Any) -> Any:
-    return lambda other: other.right + added if other.id == target.id else None
+            yield Candidate(title, 1.3, predict=only(target, target.right + added))
 
 
 def _of_terms(replay: Replay, target: Target) -> list[Any]:
@@ -407,6 +387,5 @@ def _of_another(case: Case, target: Target, x: Any) -> Iterator[Candidate]:
 
 
 MISTAKES["factor on a path"] = Mistake(
-    "factor on a path",
-    "Of several terms of a gradient, one has a factor that it should not have.",
+    "factor on a path", "Of several terms of a gradient, one has a factor that it should not have."
 )

@@ -32,6 +32,8 @@ from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 from autograd_lite.graph.nodes import Nodes
 
+ASSIGNED = ": = in place of +="
+
 
 @mistake("overwritten, not added", "What is picked twice gets the sum of both: np.add.at(d, i, g).")
 def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
@@ -45,17 +47,15 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
             says = (
                 "what comes back, the same each time, counts once"
                 if same(np.asarray(last(g)), np.asarray(mean(g)))
-                else "only the last gradient counts: = in place of +="
+                else f"only the last gradient counts{ASSIGNED}"
             )
-            yield step.candidate(
-                f"where {step.name} picks an entry several times, {says}", 0.8, last
-            )
-            yield step.candidate(
+            title = f"where {step.name} picks an entry several times, {says}"
+            yield step.candidate(title, 0.8, last)
+            title = (
                 f"what comes back to {text_of(step.replay.graph, step.operand)} is divided by how "
-                f"often an entry was picked",
-                0.9 if np.ptp(count[count > 0]) else 1.6,
-                mean,
+                f"often an entry was picked"
             )
+            yield step.candidate(title, 0.9 if np.ptp(count[count > 0]) else 1.6, mean)
             picking.setdefault(step.operand.id, []).append(step)
             yield from _elsewhere(step)
             total = step.replay.gradients[step.operand.id]
@@ -63,21 +63,17 @@ def overwritten(case: Case, target: Target) -> Iterator[Candidate]:
                 part = alone.gradients[step.operand.id]
                 again = total + (count - 1) * part
                 if step.node.id not in alone.behind(end.id) and not same(again, total):
-                    yield Candidate(
+                    title = (
                         f"the term {term_text(step.replay, end)} of the loss is added for each "
-                        f"time that {step.name} picks an entry",
-                        1.3,
-                        predict=Made(step.replay, step.operand.id, again, total),
-                        kind="term of the loss",
+                        f"time that {step.name} picks an entry"
                     )
+                    made = Made(step.replay, step.operand.id, again, total)
+                    yield Candidate(title, 1.3, predict=made, kind="term of the loss")
             if not same(total, step.replay.parts[step.edge]):
                 to = text_of(step.replay.graph, step.operand)
-                yield Candidate(
-                    f"what comes back from {step.name} overwrites what {to} got from elsewhere: = "
-                    f"in place of +=",
-                    1.0,
-                    predict=Made(step.replay, step.operand.id, _assigned(step, total), total),
-                )
+                title = f"what comes back from {step.name} overwrites what {to} got from elsewhere"
+                over = Made(step.replay, step.operand.id, _assigned(step, total), total)
+                yield Candidate(title + ASSIGNED, 1.0, predict=over)
     for key, picked in picking.items():
         if len(picked) > 1:
             yield from _windows(picked, key)
@@ -104,12 +100,9 @@ def _exchanged(one: Step, two: Step) -> Candidate:
             for x, other in ((one, two), (two, one))
         )
 
-    return Candidate(
-        f"what comes back to {one.name} and to {two.name} is exchanged",
-        1.0,
-        predict=Made(replay, one.operand.id, instead, lambda: replay.total([one.edge, two.edge])),
-        kind="another index",
-    )
+    made = Made(replay, one.operand.id, instead, lambda: replay.total([one.edge, two.edge]))
+    title = f"what comes back to {one.name} and to {two.name} is exchanged"
+    return Candidate(title, 1.0, predict=made, kind="another index")
 
 
 def _elsewhere(step: Step) -> Iterator[Candidate]:
@@ -151,13 +144,10 @@ def _elsewhere(step: Step) -> Iterator[Candidate]:
         others.append((text, 1.15, (index[0], largest)))
         text = "back with row and column exchanged: the transposed index"
         others.append((text, 0.9, index[::-1]))
-        yield step.candidate(
-            f"what belongs to the entries of {to} that {step.name} picks is put in whole columns: "
-            f"d[:, y] = ... in place of d[arange(n), y] = ...",
-            0.9,
-            _assigned(step, at=(slice(None), index[1])),
-            "another index",
-        )
+        columns = "in whole columns: d[:, y] = ... in place of d[arange(n), y] = ..."
+        title = f"what belongs to the entries of {to} that {step.name} picks is put {columns}"
+        whole = _assigned(step, at=(slice(None), index[1]))
+        yield step.candidate(title, 0.9, whole, "another index")
     if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim > 1:
         first = np.repeat(index[:, :1], index.shape[1], axis=1)
         others.append(("where the first of its row was picked", 1.15, first))
@@ -219,8 +209,7 @@ def _added_at(step: Step, index: Any) -> Any:
 
 
 MISTAKES["another index"] = Mistake(
-    "another index",
-    "What is picked forwards is put back with the same index.",
+    "another index", "What is picked forwards is put back with the same index."
 )
 
 
@@ -254,22 +243,17 @@ def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
             g = sum(replay.gradients[step.node.id] for step in some)
             yield some[0].node.parameters["index"], g, some[0]
 
+    in_turn = partial(_in_turn, picked, key)
     each = {repr(x.node.parameters["index"]): x for x in picked}.values()
     apart = sum(x.rule(np.ones(x.node.shape)) for x in each).max() <= 1
     for order in (picked[::-1], picked):  # The step closest to the operand comes first.
-        yield Candidate(
-            f"where the pieces of {to} overlap, each overwrites what came before: = in place of +=",
-            0.82 if apart else 0.62,  # Likelier than that nothing comes back from one of them.
-            predict=_in_turn(picked, key, partial(events, order), picked),
-        )
+        title = f"where the pieces of {to} overlap, each overwrites what came before{ASSIGNED}"
+        cost = 0.82 if apart else 0.62  # Likelier than that nothing comes back from one of them.
+        yield Candidate(title, cost, predict=in_turn(partial(events, order), picked))
         for some in [[one] for one in order[1:]] + alike if 2 < len(picked) <= MOST_PIECES else ():
             every, one = ("at every step, ", some[-1]) if len(some) > 1 else ("", some[0])
-            yield Candidate(
-                f"{every}what comes back to {to} from {one.name} overwrites what came before: = in "
-                f"place of +=",
-                0.95,
-                predict=_in_turn(picked, key, partial(events, order), some),
-            )
+            title = f"{every}what comes back to {to} from {one.name} overwrites what came before"
+            yield Candidate(title + ASSIGNED, 0.95, predict=in_turn(partial(events, order), some))
 
 
 Event = tuple[Any, Any, Step]
@@ -315,21 +299,15 @@ def _row_by_row(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
             for k in range(row * each, (row + 1) * each):
                 yield index[k], g[k], step
 
+    in_turn = partial(_in_turn, picked, key)
     for one, index in zip(picked, tables, strict=True):
         if index.ndim > 1:
-            yield Candidate(
-                f"what {one.name} picks several times in a row counts once in it: d[i] += g in "
-                f"place of np.add.at",
-                0.95,
-                predict=_in_turn(picked, key, partial(events, picked), [one], once=True),
-            )
+            once = f"what {one.name} picks several times in a row counts once in it"
+            made = in_turn(partial(events, picked), [one], once=True)
+            yield Candidate(f"{once}: d[i] += g in place of np.add.at", 0.95, predict=made)
+        title = f"row by row, what comes back to {to} from {one.name} overwrites what came before"
         for order in (picked, picked[::-1]) if len(picked) > 1 else ():
-            yield Candidate(
-                f"row by row, what comes back to {to} from {one.name} overwrites what came before: "
-                f"= in place of +=",
-                0.95,
-                predict=_in_turn(picked, key, partial(events, order), [one]),
-            )
+            yield Candidate(title + ASSIGNED, 0.95, predict=in_turn(partial(events, order), [one]))
 
 
 MOST_ROWS = 200

@@ -246,9 +246,9 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
     known, replay, sizes = numbers(case), case.replay, lengths(case)
     if key is not None:
         known = {k: divides for k, divides in known.items()
-                 if any(_concerns(replay, x, key) for x in _users(case, k))}  # fmt: skip
+                 if any(_concerns(replay, x, key) for x in users_of(case, k))}  # fmt: skip
     plain = {k: divides for k, divides in known.items()
-             if not any(within(n, k if divides else 1 / k) for n in sizes if n > 2)}  # fmt: skip
+             if _divisor(k, divides) not in sizes}  # fmt: skip
     for k, divides in plain.items():
         yield from _of_number(case, a, k, divides, key is not None)
     some = [(f"{k:g}", k) for k in sorted(plain)[:MOST_LENGTHS]]
@@ -259,8 +259,8 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
     for text, k, multiplies in scalars(case):
         yield from _of_scalar(case, factor, text, k, multiplies)
     for k, divides in known.items():
-        if 0 < k < 1 and float(f"{k:.3g}") == k:  # Not a root of 2 / pi.
-            yield from _complement(1 / a if divides else a, f"{k:g}", k, 0.4)
+        if abs(float(f"{k:.3g}") - k) < 1e-12:  # Not a root of 2 / pi.
+            yield from complement(1 / a if divides else a, f"{k:g}", k)
     yield from _of_lengths(case, a, key is not None)
     if within(a, 1 / np.log(2)):
         yield "1 / ln 2: the logarithm to the base 2", 0.3
@@ -270,6 +270,11 @@ def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple
         yield f"a factor 4 {'too many' if a > 1 else 'is missing'}", 0.5
     if case.lr is None and any(within(a, lr) for lr in LEARNING_RATES):
         yield f"a learning rate of {a:g} may be in it already", 0.8
+
+
+def _divisor(k: float, divides: bool) -> float:
+    """Return by what one divides who multiplies by 1/9; not by 0.25, which may be another thing."""
+    return k if divides or float(f"{k:.3g}") == k else round(1 / k, 9)
 
 
 def _of_number(
@@ -288,7 +293,7 @@ def _of_number(
         yield f"divided by {k:g}, where it is to be multiplied by it", 0.3
     elif of_term and not divides and within(a, 1 / (2 * k)):
         yield f"not multiplied by {shown(2 * k)}, twice {shown(k)}", 0.3
-    slope = k in SLOPES and any(x.primitive in GATES for x in _users(case, k))  # Not an eps.
+    slope = k in SLOPES and any(x.primitive in GATES for x in users_of(case, k))  # Not an eps.
     for another in SLOPES if slope else ():
         if within(a, another / k) and not within(another, k) and not within(another, k * k):
             yield f"{another:g} stands in place of {k:g}", 0.2
@@ -328,7 +333,7 @@ def _of_scalar(
         yield f"the factor {text} is missing", 0.25
     elif multiplies and within(a, 1 / (k * k)):
         yield f"divided by {text}, where it is to be multiplied by it", 0.3
-    yield from (pair for pair in _complement(a, text, k) if multiplies)
+    yield from (pair for pair in complement(a, text, k) if multiplies)
     if factor < 0 and k < 1 and within(a, k / (1 - k)):
         yield f"{text} stands in place of {text} - 1", 0.25
     if multiplies and within(a, 1 + k):
@@ -387,7 +392,7 @@ def _whole(a: float) -> bool:
     return any(abs(x - round(x)) < 1e-6 for x in (a, 1 / a if a else 0.0))
 
 
-def _users(case: Case, k: float) -> Iterator[Node]:
+def users_of(case: Case, k: float) -> Iterator[Node]:
     """Yield the operations of which a number is an operand."""
     for node in case.replay.graph:
         if not np.ndim(node.value) and abs(node.value) == k:
@@ -399,12 +404,16 @@ def _concerns(replay: Replay, node: Node, key: str) -> bool:
     return node.id in replay.behind(key) or key in replay.behind(node.id)
 
 
-def _complement(a: float, text: str, k: float, cost: float = 0.3) -> Iterator[tuple[str, float]]:
+def complement(a: float, text: str, k: float) -> Iterator[tuple[str, float]]:
     """Yield how a factor can come from 1 minus a number by which something is multiplied."""
-    for ratio, what in (
-        (k / (1 - k), f"{text} stands in place of 1 - {text}"),
-        ((1 - k) / k, f"1 - {text} stands in place of {text}"),
-        (1 / (1 - k), f"the factor 1 - {text} is missing"),
+    for ratio, what, cost in (
+        (
+            (k / (1 - k), f"{text} stands in place of 1 - {text}", 0.3),
+            ((1 - k) / k, f"1 - {text} stands in place of {text}", 0.3),
+            (1 / (1 - k), f"the factor 1 - {text} is missing", 0.4),
+        )
+        if k < 1
+        else ()
     ):
         if within(a, ratio):
             yield what, cost

@@ -66,7 +66,7 @@ def _factors(step: Step) -> Iterator[tuple[str, Any]]:
             continue
         text = _text(graph, node, called)
         root = _root(graph, node)
-        if text.startswith("-") and node.kind == "constant":
+        if text.startswith("-") and node.primitive is None:
             text, value = text[1:], -node.value  # Its sign is another matter.
             yield (f"1 / {grouped(text)}", 1 / value) if below else (text, value)
         elif below:
@@ -74,6 +74,9 @@ def _factors(step: Step) -> Iterator[tuple[str, Any]]:
             yield from _inside(replay, text, inputs)
         elif root is None:
             yield text, node.value
+            if text == step.name and step.primitive is ops.divide:  # y of y / b, which is a / b.
+                a = inputs[0]
+                yield grouped(text_of(replay.graph, a)), replay.values[a.id]
         else:
             text = grouped(_text(graph, root, called))
             yield f"1 - {text}", 1 - root.value

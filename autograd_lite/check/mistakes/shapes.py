@@ -29,10 +29,6 @@ from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
 
 
-def _taken(order: Array, axis: int) -> Callable[[Array], Array]:
-    return lambda hand: hand.take(order, axis)
-
-
 def _summed(axes: tuple[int, ...], shape: tuple[int, ...]) -> Callable[[Array], Array]:
     return lambda hand: np.reshape(hand.sum(axis=axes), shape)
 
@@ -49,7 +45,9 @@ def transposed(case: Case, target: Target) -> Iterator[Candidate]:
         plain = len(order) == 2
         title = "transposed" if plain else f"{words} are exchanged"
         title = f"{title}: by hand = autodiff.{'T' if plain else _undone(order)}"
-        yield Candidate(title, 0.5 if plain else 0.6, correct=_turned(order))
+        yield Candidate(
+            title, 0.5 if plain else 0.6, correct=functools.partial(np.transpose, axes=order)
+        )
     for moved in _read(target.right) if target.fits else ():
         title = "read in another order: reshape in place of transpose"
         yield Candidate(title, 0.9, predict=always(moved), kind="rearranged")
@@ -69,21 +67,17 @@ def axes_exchanged(case: Case, target: Target) -> Iterator[Candidate]:
         if g is None or node.id == target.id or target.id not in replay.behind(node.id):
             continue
         for order, words in orders(g.shape, g.shape):
-            yield Candidate(
-                f"{words} of the gradient at {text_of(replay.graph, node)} are exchanged",
-                0.9 if node.name else 1.0,
-                predict=replaced(replay, node.id, g.transpose(order)),
-            )
+            title = f"{words} of the gradient at {text_of(replay.graph, node)} are exchanged"
+            made = replaced(replay, node.id, g.transpose(order))
+            yield Candidate(title, 0.9 if node.name else 1.0, predict=made)
         if not node.name and not any(x.primitive in MOVING for x in _around(replay, node)):
             continue  # Only what is reshaped or transposed is read in another order.
         for moved in _read(g):
-            yield Candidate(
+            text = (
                 f"the gradient at {text_of(replay.graph, node)} is read in another order: "
-                f"reshape in place of transpose",
-                1.05,
-                predict=replaced(replay, node.id, moved),
-                kind="rearranged",
+                f"reshape in place of transpose"
             )
+            yield Candidate(text, 1.05, predict=replaced(replay, node.id, moved), kind="rearranged")
 
 
 def _read(g: Array) -> Iterator[Array]:
@@ -104,10 +98,6 @@ MOVING = (ops.reshape, ops.transpose)
 
 def _around(replay: Replay, node: Node) -> Iterator[Node]:
     yield from (node, *replay.graph.operands(node), *replay.graph.consumers(node))
-
-
-def _turned(order: Sequence[int]) -> Callable[[Array], Array]:
-    return lambda hand: hand.transpose(order)
 
 
 def _undone(order: Sequence[int]) -> str:
@@ -162,10 +152,12 @@ def permuted(case: Case, target: Target) -> Iterator[Candidate]:
             noun = "entrie" if hand.ndim == 1 else noun
             turned = (order == np.arange(len(order))[::-1]).all()
             listed = ", ".join(map(str, np.argsort(order)))
+            title = (
+                f"the {noun}s are {'reversed: flipped, ' if turned else ''}in the order {listed}"
+            )
+            cost = 0.8 if len(order) > 2 else 0.9  # Two may be those of two branches.
             yield Candidate(
-                f"the {noun}s are {'reversed: flipped, ' if turned else ''}in the order {listed}",
-                0.8,
-                correct=_taken(order, axis),
+                title, cost, correct=functools.partial(np.take, indices=order, axis=axis)
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,13 +12,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.reasons import reason, shown
-from autograd_lite.check.mistakes.registry import (
-    Candidate,
-    Case,
-    Target,
-    mistake,
-    remembered,
-)
+from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, remembered
 from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
 from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
@@ -35,8 +30,7 @@ def another_softmax(case: Case, target: Target) -> Iterator[Candidate]:
         if node.shape == x.shape:
             right = g - p * g.sum(axis, keepdims=True)
             forms = [*_logarithm_forms(g, p, np.asarray(replay.values[x.id]), axis, name)]
-            if target.id == x.id:
-                forms += _other_targets(target.hand, g, p, axis, name)
+            forms += _other_targets(replay, x, target, g, p, axis, name)
         else:
             kept = len(node.shape) == len(x.shape)
             right = _sent(p, axis)(g)
@@ -60,26 +54,31 @@ def _logarithm_forms(
         ("g - p", g - p), ("g - sum(g)", g - total),
     ):  # fmt: skip
         yield f"{form} stands in place of g - p * sum(g) {at}", 0.93, wrong
+    for text, instead in (
+        ("the sigmoid stands in place of the softmax", ops.sigmoid.forward(x)),
+        ("the logarithm of the softmax stands in its place", np.log(p)),
+    ):
+        yield f"{text} {at}", 1.02, g - instead * total
     yield f"the sum of g has a mean in its place {at}", 0.94, g - p * total / g.shape[axis]
 
 
 def _other_targets(
-    hand: Any, g: Any, p: Any, axis: int, name: str
+    replay: Replay, x: Node, target: Target, g: Any, p: Any, axis: int, name: str
 ) -> Iterator[tuple[str, float, Any]]:
     """Solve for the targets: one number at the labels, one elsewhere, as if smoothed otherwise."""
     total = g.sum(axis, keepdims=True)
-    if hand.shape != g.shape or not total.all():
+    if not target.fits or target.hand.size < 4 or not total.all():
         return
-    wanted, used = g / total, hand / total + p
-    at = wanted > (wanted.min() + wanted.max()) / 2
-    levels = [[x[side].mean() for side in (at, ~at) if side.any()] for x in (wanted, used)]
-    if len(levels[0]) == 2 and all(
-        np.allclose(x, np.where(at, *pair), rtol=0, atol=1e-9)
-        for x, pair in zip((wanted, used), levels, strict=True)
-    ):
-        right, wrong = (" and ".join(shown(round(x, 12) + 0.0) for x in pair) for pair in levels)
-        said = f"the targets of {name} are {wrong}, at the label and elsewhere, in place of {right}"
-        yield said, 0.95, p * -total + np.where(at, *levels[1]) * total
+    at = g / total > (np.min(g / total) + np.max(g / total)) / 2
+    right = np.array([np.mean((g / total)[side]) for side in (at, ~at) if side.any()])
+    if len(right) < 2 or not np.allclose(g / total, np.where(at, *right), rtol=0, atol=1e-9):
+        return
+    sides = [np.ravel(replay.added(x.id, total * side)[target.id]) for side in (at, ~at)]
+    gap = np.ravel(target.hand - target.right)
+    wrong = right + np.linalg.lstsq(np.transpose(sides), gap, rcond=None)[0]
+    here, there = (" and ".join(shown(round(x, 9) + 0.0) for x in pair) for pair in (wrong, right))
+    said = f"the targets of {name} are {here}, at the label and elsewhere, in place of {there}"
+    yield said, 0.95, total * (np.where(at, *wrong) - p)
 
 
 @remembered
@@ -144,11 +143,10 @@ def _forms(
                 title = f"the softmax is taken along axis {k}, in place of {axis}, {at}"
                 yield title, 0.8, sent(form)
             if x.shape[k] == x.shape[axis] and x.ndim == 2 and not kept:
-                yield (
-                    f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}",
-                    0.9,
-                    _sent(right, k),
+                text = (
+                    f"the gradient multiplies the softmax along axis {k}, in place of {axis}, {at}"
                 )
+                yield text, 0.9, _sent(right, k)
     for part in replay.graph.operands(operand) if operand.primitive is ops.add else ():
         alone = np.broadcast_to(replay.values[part.id], x.shape)
         text = f"the softmax is that of {text_of(replay.graph, part)} alone {at}"
@@ -159,14 +157,14 @@ def _forms(
 def softmax_in_pieces(case: Case, target: Target) -> Iterator[Candidate]:
     """Change the gradient of a softmax, however it is written."""
     replay = case.replay
-    for x, node, axis in _softmaxes(replay):
+    for x, node, axis in softmaxes(replay):
         if target.id in replay.behind(x.id):
             yield from _softmax_forms(replay, x, node, axis)
             yield from _scaled_sum(case, target, x, node, axis)
 
 
 @remembered
-def _softmaxes(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
+def softmaxes(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
     """Return each softmax, also one that is written out: its input, its output, its axis."""
     for node in replay.graph:
         if node.primitive is ops.softmax and node.id in replay.gradients and node.shape:
@@ -180,24 +178,24 @@ def _softmaxes(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
         axis = next((k for k in last_first if np.allclose(y.sum(k), 1)), None)
         if axis is None or node.primitive is ops.softmax:
             continue
-        for x in nodes[:i]:
-            inside = x.shape == node.shape and x.id in replay.behind(node.id)
-            if not inside or is_shifted(replay.graph, x):
+        inside = [x for x in nodes[:i] if x.shape == node.shape and x.id in replay.behind(node.id)]
+        several = (np.count_nonzero(y, axis) > 1).any()  # Masked before the exponential, or after.
+        for kept, x in itertools.product((np.True_, y != 0)[: 1 + several], inside):
+            scores = np.where(kept, replay.values[x.id], -np.inf)
+            if is_shifted(replay.graph, x):
                 continue
-            if np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
+            if np.allclose(ops.softmax.forward(scores, axis=axis), y):
                 yield x, node, axis
                 break
 
 
-def _softmax_forms(
-    replay: Replay, x: Node, node: Node, axis: int, name: str = ""
-) -> Iterator[Candidate]:
-    """Yield what may stand in place of ``y * (g - sum(g * y))``."""
-    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
-    sums, name = y * (g * y).sum(axis, keepdims=True), name or grouped(text_of(replay.graph, node))
-    right = g * y - sums
+def forms_at(
+    replay: Replay, x: Node, node: Node, axis: int, g: Any, name: str
+) -> list[tuple[str, float, Any]]:
+    """Return what may stand in place of ``y * (g - sum(g * y))``."""
+    y = np.asarray(replay.values[node.id])
     between = "it has terms between the entries of a row"
-    for title, instead in (
+    forms = (
         (f"the derivative of the softmax at {name} is not {name} * (1 - {name}): {between}",
          g * y * (1 - y)),
         (f"the derivative of the softmax at {name} is not {name}: {between}", g * y),
@@ -220,8 +218,16 @@ def _softmax_forms(
            y * (g - np.repeat(np.add.reduceat(g * y, range(0, y.shape[axis], n), axis), n, axis)))
           for n in range(2, y.shape[axis]) if not y.shape[axis] % n),
         *_masked_otherwise(replay, x, y, g, axis),
-    ):  # fmt: skip
-        cost = 0.6 if title.endswith(between) else 0.69  # It says more than a factor does.
+    )  # fmt: skip
+    # It says more than a factor does.
+    return [(title, 0.6 if title.endswith(between) else 0.69, form) for title, form in forms]
+
+
+def _softmax_forms(replay: Replay, x: Node, node: Node, axis: int) -> Iterator[Candidate]:
+    y, g = np.asarray(replay.values[node.id]), replay.gradients[node.id]
+    right = g * y - y * (g * y).sum(axis, keepdims=True)
+    name = grouped(text_of(replay.graph, node))
+    for title, cost, instead in forms_at(replay, x, node, axis, g, name):
         yield Candidate(title, cost, predict=Made(replay, x.id, instead, right))
         for i, key in enumerate(x.operands if x.primitive is ops.where else ()):
             if key in replay.gradients and replay.graph[key].shape == node.shape:
@@ -259,19 +265,17 @@ def _masked_otherwise(
     if kept.all() or not kept.any():
         return
     scores = _scores(replay, x, kept)
+    if scores is None and not np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
+        scores = x
 
     def through(p: Any) -> Any:
         return p * (g - (g * p).sum(axis, keepdims=True))
 
     if columns == (rows,) and kept[..., range(rows), range(rows)].all():
-        yield (
-            "the diagonal is masked, too, on the way back through the softmax: a strict mask",
-            through(y) * ~np.eye(rows, dtype=bool),
-        )
-        yield (
-            "the mask is that of the other triangle on the way back: only the diagonal is left",
-            through(y) * np.eye(rows),
-        )
+        text = "the diagonal is masked, too, on the way back through the softmax: a strict mask"
+        yield text, through(y) * ~np.eye(rows, dtype=bool)
+        text = "the mask is that of the other triangle on the way back: only the diagonal is left"
+        yield text, through(y) * np.eye(rows)
     if scores is None:
         return
     plain = ops.softmax.forward(replay.values[scores.id], axis=axis)
@@ -282,10 +286,8 @@ def _masked_otherwise(
         p = plain if mask is None else plain * mask
         total = p.sum(axis, keepdims=True)
         yield f"the mask {word} the softmax on the way back", through(p / np.where(total, total, 1))
-    yield (
-        "the mask is applied after the softmax, not before, on the way back",
-        through(plain * kept),
-    )
+    text = "the mask is applied after the softmax, not before, on the way back"
+    yield text, through(plain * kept)
 
 
 def _scores(replay: Replay, x: Node, kept: Any) -> Node | None:

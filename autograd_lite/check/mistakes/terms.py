@@ -24,9 +24,11 @@ def terms(replay: Replay) -> list[Node]:
         sums = node.primitive in (ops.add, ops.subtract)
         alone = node.primitive in SCALING and len(operands) == 1
         reduced = node.primitive in (ops.mean, ops.sum) and operands[0].primitive in ADDING
-        shared = any(_is_shared(replay, x) for x in operands)  # It belongs to several terms.
+        leaves = () if alone else [x for x in operands if x.primitive is None]
+        inner = [x for x in operands if x not in leaves]  # A leaf may be in other terms besides.
+        shared = any(_is_shared(replay, x) for x in inner)  # It belongs to several terms.
         if (sums or alone or reduced) and operands and not shared:
-            waiting += operands
+            waiting += [x for x in operands if x in inner or not _is_shared(replay, x)]
             whole = node is replay.graph.outputs[0] or node in partial  # What a loop adds up.
             if (sums or node.name) and not whole:
                 found.append(node)

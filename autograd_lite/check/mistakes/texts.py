@@ -39,6 +39,9 @@ def _text(graph: Graph, node: Node, depth: int, whole: bool = False) -> Written:
         number = shown(float(np.real(node.value)))
         return Written(number, LOOSE if "/" in number else ATOM)
     if node.primitive is None:
+        n = node.shape[0] if len(node.shape) == 2 else 0
+        if 1 < n < LONGEST_TEXT and np.array_equal(node.value, np.eye(n)):
+            return Written(f"np.eye({n})")
         return Written(f"the array of shape {node.shape}", LOOSE)
     if not depth:
         return Written("…")

@@ -232,12 +232,16 @@ def _slips(w: Windows) -> Iterator[Slip]:
         for i, j in itertools.combinations(axes, 2):
             if sizes[i] == sizes[j]:
                 text = f"with the axes {along[i]} and {along[j]} exchanged {where}"
-                yield text, 1.0, changed(_exchanged(i, j))
+                yield text, 1.0, changed(partial(np.swapaxes, axis1=i, axis2=j))
     for x in w.rest:
         yield f"in reversed order along axis {along[x]}", 1.2, changed(_flipped([x]))
     for x in outer:
         for k, word in ((1, "before"), (-1, "after")):
-            yield f"each at the place of the one {word} it", 1.2, changed(_rolled(x, k))
+            yield (
+                f"each at the place of the one {word} it",
+                1.2,
+                changed(partial(np.roll, shift=k, axis=x)),
+            )
     rest = [([x], f" along axis {along[x]}") for x in w.rest]
     for ways, words in (
         (_each_and_all(inner, along), "with their {} entry in every place"),
@@ -304,14 +308,6 @@ def _flipped(axes: Sequence[int]) -> Change:
     return lambda g: np.flip(g, tuple(axes))
 
 
-def _exchanged(i: int, j: int) -> Change:
-    return lambda g: g.swapaxes(i, j)
-
-
-def _rolled(axis: int, by: int) -> Change:
-    return lambda g: np.roll(g, by, axis)
-
-
 def _kept(w: Windows, axes: Sequence[int], keep: slice | None) -> Change:
     mask = np.zeros(w.sizes)
     middle = [slice(n // 2, n // 2 + 1) for n in w.sizes]
@@ -346,11 +342,8 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
     """Send what arrives at a maximum to all of its window, on average, or to the first entry."""
     if case.replay.has_ties:
         each = Replay(case.replay.graph, ties="all").gradients
-        yield Candidate(
-            "where several entries are the largest, each of them gets all of the gradient",
-            0.55,
-            predict=AnotherPass(lambda other: each.get(other.id)),
-        )
+        title = "where several entries are the largest, each of them gets all of the gradient"
+        yield Candidate(title, 0.55, predict=AnotherPass(lambda other: each.get(other.id)))
     for step in steps(case, target):
         yield from _one_of_window(step)
         inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
@@ -384,10 +377,13 @@ def _of_windows(
     count = int(np.prod([x.shape[k] for k in window]))
     before = text_of(step.replay.graph, operand)
     gets = f"of each window in {before} gets the gradient of {step.name}"
-    found = [
-        (f"the first entry {gets}", first),
-        (f"the last entry {gets}", np.flip(first, window)),
-    ]
+    found = [(f"the first entry {gets}", first), (f"the last entry {gets}", np.flip(first, window))]
+    if all(k and k - 1 not in window for k in window):  # A reshape has cut them out.
+        kept = [k for k in range(x.ndim) if k not in window]
+        copies = [x.shape[k + 1] if k + 1 in window else 1 for k in kept]
+        tiled = np.tile(np.squeeze(wide, window), copies).reshape(x.shape)
+        title = f"the gradient of {step.name} is put into {before} by np.tile, not by np.repeat"
+        found.append((title, tiled))
     if mean:
         largest = everywhere * (x == x.max(window, keepdims=True))
         found.append((f"the largest entry {gets}: that of a maximum, not of a mean", largest))
@@ -407,16 +403,8 @@ def _of_windows(
         for text, part in ((title, sent), (f"{title}, divided by {count}", sent / count))[
             : 1 + mean
         ]:
-            yield Candidate(
-                text,
-                0.8 + 0.1 * (part is not sent),
-                predict=Made(
-                    step.replay,
-                    operand.id,
-                    part,
-                    step.replay.parts[inner.id, 0],
-                ),
-            )
+            made = Made(step.replay, operand.id, part, step.replay.parts[inner.id, 0])
+            yield Candidate(text, 0.8 + 0.1 * (part is not sent), predict=made)
 
 
 def _chosen(step: Step, x: Any, window: tuple[int, ...]) -> Any:

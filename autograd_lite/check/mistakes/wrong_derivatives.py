@@ -244,14 +244,14 @@ def factor_inverted(case: Case, target: Target) -> Iterator[Candidate]:
             with np.errstate(all="ignore"):
                 square = np.asarray(value) ** 2
             title = f"{verbs[0]} by {plain}, where it is to be {verbs[1]} by it"
+            users = {x.primitive for x in step.replay.graph.consumers(step.node)}
+            if inverse and step.primitive is ops.divide and users & {ops.square, ops.power}:
+                title = f"the factor 1 / {plain} ** 2 is missing"  # Of a / b, squared.
             yield step.candidate(title, 0.85, scaled(step.rule, square, divide=True))
             if np.ndim(value) and (np.asarray(value) > 0).all():
-                yield step.candidate(
-                    f"np.sqrt({plain}) stands in place of {plain}: {verbs[1]} by its square root",
-                    1.25,
-                    scaled(step.rule, np.sqrt(value), divide=True),
-                    "other power",
-                )
+                root = f"np.sqrt({plain}) stands in place of {plain}: {verbs[1]} by its square root"
+                rule = scaled(step.rule, np.sqrt(value), divide=True)
+                yield step.candidate(root, 1.25, rule, "other power")
 
 
 @mistake("sign in a derivative", "1 - a**2 is tanh', a (1 - a) is sigmoid'.")
@@ -297,7 +297,12 @@ def sign_forms(primitive: Primitive, name: str, y: Any, x: Any) -> list[tuple[st
         forms = [
             (f"sigmoid + {name} * (1 + sigmoid)", gate + y * (1 + gate)),
             (f"sigmoid - {name} * (1 - sigmoid)", gate - y * (1 - gate)),
+            (f"sigmoid + {name} * (1 - {name})", gate + y * (1 - y)),
+            (f"{name} + sigmoid * (1 - sigmoid)", y + gate * (1 - gate)),
         ]
+    elif primitive is ops.arctan:
+        right, flipped = "1 / (1 + x ** 2)", ""
+        forms = [("1 / (1 - x ** 2)", 1 / (1 - x * x))]
     else:
         return []
     return [
@@ -387,11 +392,9 @@ def _of_tensors(
         chosen = [node for node in replay.graph if (node.id in beside) is near]
         for text, value in _tensors(replay, place, chosen[:MOST_VALUES]):
             seen = _ratio(text, missing) if here else ""
-            yield Candidate(
-                f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}",
-                (1.0 if near else 3.0) + (0.0 if here else 0.2),
-                predict=wrong(replay, nodes={place.id: scaled(as_it_is, value, missing)}),
-            )
+            title = f"the factor {text} is {'missing' if missing else 'one too many'}{at}{seen}"
+            made = wrong(replay, nodes={place.id: scaled(as_it_is, value, missing)})
+            yield Candidate(title, (1.0 if near else 3.0) + (0.0 if here else 0.2), predict=made)
 
 
 def _tensors(replay: Replay, place: Node, chosen: list[Node]) -> Iterator[tuple[str, Any]]:
