@@ -284,6 +284,7 @@ def test_no_form_stands_in_place_of_a_number_and_of_two_reasons_the_better_is_gi
     [
         (lambda z, h: 1, "the derivative of the softsign at h is left out"),
         (lambda z, h: 1 / (1 + np.abs(h)) ** 2, "softsign' is taken at h, in place of X @ w"),
+        (lambda z, h: 1 - h**2, "tanh' stands in place of softsign' at h; it is computed from h"),
         (lambda z, h: 1 / (1 + np.abs(z)), "the factor 1 / (1 + np.abs(X @ w)) is missing"),
     ],
 )
