@@ -16,9 +16,8 @@ from autograd_lite.check.mistakes.registry import MISTAKES, Candidate, Case, Tar
 FEWEST_FOR_TWO = 4
 """How many numbers it takes to believe in two mistakes at once."""
 
-MOST_COSTLY_OF_TWO, MOST_PAIRS, FAR = 1.25, 50, 0.5
-"""How far-fetched either of two mistakes may be, how many pairs are tested on all digits, and how
-far-fetched the reason of a factor may be that comes with another mistake."""
+MOST_COSTLY_OF_TWO, MOST_PAIRS = 1.25, 50
+"""How far-fetched either of two mistakes may be, and how many pairs are tested on all digits."""
 
 
 def with_a_factor(
@@ -43,8 +42,6 @@ def with_a_factor(
             continue  # Its sign would be flipped twice.
         flipped = "its sign is flipped" if factor < 0 else ""
         why = None if abs(abs(factor) - 1) < 1e-6 else reason(case, abs(factor))
-        if why and why[1] > FAR:
-            continue
         if why is None and not (flipped and abs(factor + 1) < 1e-6):
             continue
         found = made(target, factor)

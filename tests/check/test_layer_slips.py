@@ -51,6 +51,21 @@ dx = (g - n * c1 - c2) * r
 """
 
 
+def rms_norm(x, w):
+    r = 1 / np.sqrt((x * x).mean(axis=1, keepdims=True) + 1e-3)
+    return x * r * w, (x, r, w)
+
+
+def test_a_root_mean_square_has_neither_a_mean_nor_a_variance():
+    def back(dy, cache):
+        x, r, w = cache
+        return {"x": r * w * dy - r**3 * x * np.mean(dy * x, axis=1, keepdims=True)}
+
+    result = al.check_layer(rms_norm, back, [rng.normal(size=(4, 6)), rng.normal(size=6)])
+    title = "the factor w is missing in what comes through the root mean square of x"
+    assert result["x"].diagnosis.title == title
+
+
 def executed(code, result, **known):
     names = {"np": np, **known}
     exec(code, names)

@@ -31,15 +31,16 @@ def values_of(replay: Replay, loop: Loop) -> dict[str, Values]:
     found: dict[str, Values] = {}
     one_more: dict[str, Any] = {}
     handed_on = {x for nodes in loop.classes if len(nodes) > 1 for x in nodes[1].operands}
-    # Of several that have no name of their own, what is handed on is needed.
-    for nodes in sorted(loop.classes, key=lambda nodes: nodes[0].id not in handed_on):
-        name = name_of(replay, loop, nodes)
+    made: list[tuple[bool, str, Values]] = []
+    for nodes in loop.classes:
         known = [replay.values[node.id] for node in nodes]
         if len(known) < loop.steps:  # Computed by hand, and in no graph.
             following = _one_more(replay, loop, nodes, one_more)
             known.append(np.full(nodes[-1].shape, np.nan) if following is None else following)
         if len(known) == loop.steps:
-            found.setdefault(name, known)
+            made.append((nodes[0].id not in handed_on, name_of(replay, loop, nodes), known))
+    for _, name, values in sorted(made, key=lambda x: x[0]):  # Of one name, what is handed on.
+        found.setdefault(name, values)
     for nodes in loop.classes:  # What comes from the step before, or from outside.
         for i in range(len(nodes[0].operands)):
             used = [replay.values[node.operands[i]] for node in nodes]

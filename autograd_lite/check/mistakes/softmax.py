@@ -58,7 +58,7 @@ def _logarithm_forms(
         ("the sigmoid stands in place of the softmax", ops.sigmoid.forward(x)),
         ("the logarithm of the softmax stands in its place", np.log(p)),
     ):
-        yield f"{text} {at}", 0.95, g - instead * total
+        yield f"{text} {at}", 1.02, g - instead * total
     yield f"the sum of g has a mean in its place {at}", 0.94, g - p * total / g.shape[axis]
 
 
