@@ -277,3 +277,21 @@ def test_no_form_stands_in_place_of_a_number_and_of_two_reasons_the_better_is_gi
         title = title_of(loss(p, x, q), **{p.name: al.grad(loss)(p.numpy(), x, np.ones(9))})
         assert title.startswith(says)
         assert "10.35" in title or title.endswith("a factor 1/9 (divided by 9 once too often)")
+
+
+@pytest.mark.parametrize(
+    ("slope", "says"),
+    [
+        (lambda z, h: 1, "the derivative of the softsign at h is left out"),
+        (lambda z, h: 1 / (1 + np.abs(h)) ** 2, "softsign' is taken at h, in place of X @ w"),
+        (lambda z, h: 1 - h**2, "tanh' stands in place of softsign' at h; it is computed from h"),
+        (lambda z, h: 1 / (1 + np.abs(z)), "the factor 1 / (1 + np.abs(X @ w)) is missing"),
+    ],
+)
+def test_a_softsign_has_one_derivative(slope, says):
+    (w,) = parameters(w=W)
+    z = X @ w
+    h = z / (1 + np.abs(z))
+    h.name = "h"
+    hand = X.T @ (C * slope(z.numpy(), h.numpy()))
+    assert title_of(np.sum(C * h), w=hand).startswith(says)

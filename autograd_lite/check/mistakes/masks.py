@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.check.mistakes.backward_steps import FEWEST_BITS, Step, steps, times
+from autograd_lite.check.mistakes.backward_steps import (
+    FEWEST_BITS,
+    Step,
+    compositions,
+    steps,
+    times,
+)
 from autograd_lite.check.mistakes.made import Made, distinct, slack, wrong
 from autograd_lite.check.mistakes.reasons import numbers, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, more, same
@@ -25,6 +31,7 @@ from autograd_lite.graph import Node
 @mistake("mask", "A mask lets the same entries through backwards as forwards.")
 def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
     """Reverse a mask, leave it out, take it of what arrives, or put the value in its place."""
+    inside = {edge for whole in compositions(case, target) for edge in (whole.edge, *whole.others)}
     for step in steps(case, target):
         g = step.replay.gradients[step.node.id]
         other, is_mask = step.other, False
@@ -45,7 +52,8 @@ def wrong_mask(case: Case, target: Target) -> Iterator[Candidate]:
         if g.shape != step.operand.shape or not g.ndim or len(step.node.operands) > 3:
             continue
         derivative = np.asarray(step.rule(np.ones_like(g)))
-        if derivative.shape == g.shape and step.primitive is not ops.where:
+        plain = step.primitive is not ops.where and step.edge not in inside
+        if derivative.shape == g.shape and plain:
             made = functools.partial(_sends_times, step)
             yield from _of_levels(
                 step.node, step.operand, target, step.replay, derivative=derivative, made=made

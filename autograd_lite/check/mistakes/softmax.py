@@ -76,7 +76,7 @@ def _other_targets(
     sides = [np.ravel(replay.added(x.id, total * side)[target.id]) for side in (at, ~at)]
     gap = np.ravel(target.hand - target.right)
     wrong = right + np.linalg.lstsq(np.transpose(sides), gap, rcond=None)[0]
-    here, there = (" and ".join(shown(round(x, 9) + 0.0) for x in pair) for pair in (wrong, right))
+    here, there = (" and ".join(shown(round(x, 12) + 0.0) for x in pair) for pair in (wrong, right))
     said = f"the targets of {name} are {here}, at the label and elsewhere, in place of {there}"
     yield said, 0.95, total * (np.where(at, *wrong) - p)
 

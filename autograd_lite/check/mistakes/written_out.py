@@ -27,7 +27,15 @@ def _through_silu(g: Any, y: Any, x: Any) -> Any:
 
 SILU = Primitive(silu, {"x": _through_silu})
 
-KNOWN = (ops.sigmoid, ops.tanh, ops.softplus, SILU)
+
+def softsign(x: Any) -> Any:
+    """Return ``x / (1 + abs(x))``."""
+    return x / (1 + np.abs(x))
+
+
+SOFTSIGN = Primitive(softsign, {"x": lambda g, y, x: g * (1 - abs(y)) / (1 + abs(x))})
+
+KNOWN = (ops.sigmoid, ops.tanh, ops.softplus, SILU, SOFTSIGN)
 """What is looked for. A relu is a single operation, however it is written."""
 
 LONGEST = 12
@@ -72,6 +80,8 @@ def _is(primitive: Primitive, x: Array, y: Array) -> bool:
     few = slice(0, 4)
     if not same(primitive.forward(x.ravel()[few]), y.ravel()[few]):
         return False
+    if primitive is SOFTSIGN and (x >= 0).all():
+        return False  # As in ``np.exp(z) / (1 + np.exp(z))``.
     return same(primitive.forward(x), y) and not same(x, y)
 
 
