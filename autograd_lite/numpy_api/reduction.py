@@ -247,34 +247,6 @@ def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     return cumprod(_only(a, _numbers(a, True), 1), axis, dtype)
 
 
-def _running(x: Any, axis: Any, dtype: Any, first: float | None, run: Callable[..., Any]) -> Any:
-    """Run along the only axis, or the one that is said; with an entry for nothing in front."""
-    if axis is None:
-        if x.ndim > 1:
-            raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
-        axis = 0
-    result = run(x, axis, dtype)
-    if first is None:
-        return result
-    shape = [1 if i == axis % result.ndim else length for i, length in enumerate(result.shape)]
-    front = np.full(shape, first, result.dtype)
-    return ops.concatenate(front, result, axis=axis)
-
-
-@composes(np.cumulative_sum)
-def cumulative_sum(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
-) -> Any:
-    return _running(x, axis, dtype, 0 if include_initial else None, cumsum)
-
-
-@composes(np.cumulative_prod)
-def cumulative_prod(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
-) -> Any:
-    return _running(x, axis, dtype, 1 if include_initial else None, cumprod)
-
-
 @composes(np.average)
 def average(
     a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False

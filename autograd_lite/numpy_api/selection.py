@@ -39,11 +39,6 @@ def compress(condition: Any, a: Any, axis: Any = None) -> Any:
     return ops.take(as_array(a), indices=np.flatnonzero(where), axis=axis)
 
 
-@composes(np.extract)
-def extract(condition: Any, arr: Any) -> Any:
-    return compress(np.ravel(values_of(condition)), as_array(arr).ravel())
-
-
 @composes(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
     """Compose ``np.diag``: of a vector the matrix, of a matrix the vector."""
@@ -145,16 +140,6 @@ def unique(
     picked = ops.take(flat, indices=found[1], axis=0 if axis is None else axis)
     more = found[1 if return_index else 2 :]
     return (picked, *more) if more else picked
-
-
-@composes(np.unique_values)
-def unique_values(x: Any, /) -> Any:
-    return unique(x, equal_nan=False)
-
-
-@composes(np.union1d)
-def union1d(ar1: Any, ar2: Any) -> Any:
-    return unique(concatenate([ar1, ar2], None))
 
 
 @composes(np.intersect1d)
