@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import Form, Notation, call
-from autograd_lite.core.primitive import example, primitive
+from autograd_lite.core.primitive import example, primitive, ufunc
 
 
 @primitive(
@@ -28,20 +28,18 @@ def imag(x: Any) -> Any:
     return x.imag
 
 
-@primitive(
+conjugate = ufunc(
+    np.conjugate,
+    "Change the sign of the imaginary part.",
     x=lambda g, y, x: np.conjugate(g),
     notation=Notation(
         python=Form("np.conj({x:loose})"),
         latex=Form(r"\overline{{{x:loose}}}"),
         text=Form("conj({x:loose})"),
     ),
-    numpy=(np.conjugate,),
     linear=("x",),
     takes_complex=True,
 )
-def conjugate(x: Any) -> Any:
-    """Change the sign of the imaginary part."""
-    return np.conjugate(x)
 
 
 def _turn(g: Any, x: Any, deg: bool) -> Any:

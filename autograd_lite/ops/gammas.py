@@ -31,28 +31,24 @@ def polygamma(x: Any, *, n: Any) -> Any:
     return np.asarray(special.polygamma(n, x), x.dtype if x.dtype.kind == "f" else None)[()]
 
 
-@scipys(
+digamma = scipys(
     special.digamma,
+    "Return the derivative of the logarithm of the gamma function.",
     r"\psi\left({x:loose}\right)",
+    name="digamma",
     text="ψ({x:loose})",
     x=lambda g, y, x: g * polygamma(x, n=1),
     domain={"x": "positive"},
 )
-def digamma(x: Any) -> Any:
-    """Return the derivative of the logarithm of the gamma function."""
-    return special.digamma(x)
 
-
-@scipys(
+gamma = scipys(
     special.gamma,
+    "Gamma function: the factorial of ``x - 1``.",
     r"\Gamma\left({x:loose}\right)",
     text="Γ({x:loose})",
     x=lambda g, y, x: g * (y * digamma(x)),
     domain={"x": "positive"},
 )
-def gamma(x: Any) -> Any:
-    """Gamma function: the factorial of ``x - 1``."""
-    return special.gamma(x)
 
 
 def _less(q: Any, s: Any) -> Any:
@@ -69,29 +65,24 @@ def _reciprocal(g: Any, y: Any, x: Any) -> Any:
     return g * np.where(pole, reflected, -y * digamma(away))
 
 
-@scipys(
+rgamma = scipys(
     special.rgamma,
+    "Return ``1 / gamma(x)``, which is 0 at the poles of the gamma function.",
     r"\frac{{1}}{{\Gamma\left({x:loose}\right)}}",
     text="1/Γ({x:loose})",
     x=_reciprocal,
     domain={"x": "positive"},
     jax="",
 )
-def rgamma(x: Any) -> Any:
-    """Return ``1 / gamma(x)``, which is 0 at the poles of the gamma function."""
-    return special.rgamma(x)
 
-
-@scipys(
+gammaln = scipys(
     special.gammaln,
+    "Logarithm of the absolute value of the gamma function.",
     r"\ln\left|\Gamma\left({x:loose}\right)\right|",
     text="ln|Γ({x:loose})|",
     x=lambda g, y, x: g * digamma(x),
     domain={"x": "positive"},
 )
-def gammaln(x: Any) -> Any:
-    """Logarithm of the absolute value of the gamma function."""
-    return special.gammaln(x)
 
 
 @with_parameters(
@@ -109,53 +100,42 @@ def zeta(q: Any, *, s: Any) -> Any:
 # -------------------------------------------------------------------- of two arguments
 
 
-@scipys(
+beta = scipys(
     special.beta,
+    "Beta function: ``gamma(a) * gamma(b) / gamma(a + b)``.",
     r"\mathrm{{B}}\left({a:loose}, {b:loose}\right)",
     a=lambda g, y, a, b: g * (y * (digamma(a) - digamma(a + b))),
     b=lambda g, y, a, b: g * (y * (digamma(b) - digamma(a + b))),
     domain={"a": "positive", "b": "positive"},
 )
-def beta(a: Any, b: Any) -> Any:
-    """Beta function: ``gamma(a) * gamma(b) / gamma(a + b)``."""
-    return special.beta(a, b)
 
-
-@scipys(
+betaln = scipys(
     special.betaln,
+    "Logarithm of the absolute value of the beta function.",
     r"\ln\mathrm{{B}}\left({a:loose}, {b:loose}\right)",
     a=lambda g, y, a, b: g * (digamma(a) - digamma(a + b)),
     b=lambda g, y, a, b: g * (digamma(b) - digamma(a + b)),
     domain={"a": "positive", "b": "positive"},
 )
-def betaln(a: Any, b: Any) -> Any:
-    """Logarithm of the absolute value of the beta function."""
-    return special.betaln(a, b)
 
-
-@scipys(
+poch = scipys(
     special.poch,
+    "Pochhammer's symbol: ``gamma(a + b) / gamma(a)``.",
     r"\left({a:loose}\right)_{{{b:loose}}}",
     a=lambda g, y, a, b: g * (y * (digamma(a + b) - digamma(a))),
     b=lambda g, y, a, b: g * (y * digamma(a + b)),
     domain={"a": "positive", "b": "positive"},
 )
-def poch(a: Any, b: Any) -> Any:
-    """Pochhammer's symbol: ``gamma(a + b) / gamma(a)``."""
-    return special.poch(a, b)
 
-
-@scipys(
+binom = scipys(
     special.binom,
+    "Binomial coefficient: how many ways there are to choose `b` things among `a`.",
     r"\binom{{{a:loose}}}{{{b:loose}}}",
     a=lambda g, y, a, b: g * (y * (digamma(a + 1) - digamma(a - b + 1))),
     b=lambda g, y, a, b: g * (y * (digamma(a - b + 1) - digamma(b + 1))),
     domain={"a": "above one", "b": "probability"},
     jax="",
 )
-def binom(a: Any, b: Any) -> Any:
-    """Binomial coefficient: how many ways there are to choose `b` things among `a`."""
-    return special.binom(a, b)
 
 
 # -------------------------------------------------------------------- incomplete
