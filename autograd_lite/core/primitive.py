@@ -11,14 +11,14 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import CodeType, ModuleType
+from types import CodeType
 from typing import Any
 
 import numpy as np
 from numpy import array, asarray, ndarray
 
 from autograd_lite.core.later import add_spelling
-from autograd_lite.core.notation import Choice, Form, Notation, call
+from autograd_lite.core.notation import Choice, Notation, call
 
 REGISTRY: dict[str, Primitive] = {}
 """Every operation by name, in the order of definition."""
@@ -299,35 +299,6 @@ def primitive(**entry: Any) -> Callable[[Callable[..., Any]], Primitive]:
         return register(Primitive(forward, rules, **fields))
 
     return define
-
-
-def ufunc(
-    function: np.ufunc,
-    doc: str,
-    latex: Form | str = "",
-    *,
-    name: str = "",
-    text: Form | str = "",
-    picture: Form | str = "",
-    module: ModuleType = np,
-    prefix: str = "np",
-    **entry: Any,
-) -> Primitive:
-    """Make a universal function an operation: it is the whole forward function.
-
-    - `doc`: what it computes.
-    - `latex`, `text`, `picture`: as of `call`.
-    - `name`: what it is called in `module`, where that is not its own name.
-    - `prefix`: what code calls the module.
-    - `entry`: as of `primitive`; the operands are those that have a rule.
-    """
-    name = name or function.__name__
-    operands = ", ".join(key for key in entry if key not in FIELDS)
-    forward = eval(f"lambda {operands}: {prefix}.{name}({operands})", {prefix: module})
-    forward.__name__ = forward.__qualname__ = name
-    forward.__doc__, forward.__module__ = doc, next(filter(callable, entry.values())).__module__
-    notation = call(f"{prefix}.{name}", latex, text=text, picture=picture)
-    return primitive(**{"numpy": (function,), "notation": notation, **entry})(forward)
 
 
 def register(made: Primitive) -> Primitive:

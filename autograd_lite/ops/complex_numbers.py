@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import Form, Notation, call
-from autograd_lite.core.primitive import example, primitive, ufunc
+from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.universal import ufunc
 
 
 @primitive(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import POWER, Form, Notation, call
-from autograd_lite.core.primitive import example, primitive, ufunc
+from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.complex_numbers import direction
+from autograd_lite.ops.universal import ufunc
 
 sqrt = ufunc(
     np.sqrt,

@@ -14,8 +14,9 @@ from scipy import special
 
 from autograd_lite.core.arithmetic import as_exact
 from autograd_lite.core.notation import PRODUCT, SUM, Form, Notation
-from autograd_lite.core.primitive import FIELDS, Primitive, example, primitive, ufunc
+from autograd_lite.core.primitive import FIELDS, Primitive, example, primitive
 from autograd_lite.ops.neural import sigmoid
+from autograd_lite.ops.universal import ufunc
 
 ONE = (example((2, 3)), example(()))
 FEW = (example((3,)), example(()))  # Close to 0 they are too steep for differences.

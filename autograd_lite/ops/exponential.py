@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.core.notation import POWER, SUM, Form, Notation, call
-from autograd_lite.core.primitive import example, primitive, ufunc
+from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.universal import ufunc
 
 
 def _finite(y: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.primitive import primitive, ufunc
+from autograd_lite.core.primitive import primitive
+from autograd_lite.ops.universal import ufunc
 
 
 def _or_inf(x: Any) -> Any:
