@@ -131,10 +131,9 @@ def call_ufunc(
                 f"{name} on Tensors takes no {', '.join(f'{key}=' for key in given)}; {instead}."
             )
         return function(*inputs)
-    if method == "reduce" and ufunc in REDUCTIONS:
-        return call_function(REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
-    if method == "accumulate" and ufunc in ACCUMULATIONS:
-        return call_function(ACCUMULATIONS[ufunc], inputs, {"axis": 0, **kwargs})
+    whole = {"reduce": REDUCTIONS, "accumulate": ACCUMULATIONS}.get(method, {})
+    if ufunc in whole:
+        return call_function(whole[ufunc], inputs, {"axis": 0, **kwargs})
     composition = getattr(ufunc_methods, method, None)
     if composition is None or ufunc.nin != 2 or ufunc.nout != 1 or ufunc.signature is not None:
         raise TypeError(refusal(ufunc, name))

@@ -39,6 +39,11 @@ def compress(condition: Any, a: Any, axis: Any = None) -> Any:
     return ops.take(as_array(a), indices=np.flatnonzero(where), axis=axis)
 
 
+@composes(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    return compress(np.ravel(values_of(condition)), as_array(arr).ravel())
+
+
 @composes(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
     """Compose ``np.diag``: of a vector the matrix, of a matrix the vector."""

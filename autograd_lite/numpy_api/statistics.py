@@ -154,35 +154,24 @@ nanquantile = _quantiles(np.nanquantile, skip_nan=True, percent=False)
 nanpercentile = _quantiles(np.nanpercentile, skip_nan=True, percent=True)
 
 
-def _median(
-    numpy: Callable[..., Any],
-    quantile: Callable[..., Any],
-    a: Any,
-    axis: Any,
-    out: Any,
-    keepdims: Any,
-) -> Any:
-    """Take the middle; of nothing, NumPy gives nan, where it has no other quantile."""
-    if a.size:
-        return quantile(a, 0.5, axis, out, keepdims=keepdims)
-    return numpy(values_of(a), axis, keepdims=keepdims) + ops.sum(a)
+def _median(function: Callable[..., Any], quantile: Callable[..., Any]) -> None:
+    """Compose ``np.median``, or the one of numbers: the two in the middle get half each."""
+
+    @composes(function)
+    def median(
+        a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False,
+        keepdims: Any = False,
+    ) -> Any:  # fmt: skip
+        del overwrite_input
+        a = as_array(a)
+        if a.size:
+            return quantile(a, 0.5, axis, out, keepdims=keepdims)
+        # Of nothing, NumPy gives nan, where it has no other quantile.
+        return function(values_of(a), axis, keepdims=keepdims) + ops.sum(a)
 
 
-@composes(np.median)
-def median(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
-) -> Any:
-    """Compose ``np.median``: of an even number, the two in the middle get half each."""
-    del overwrite_input
-    return _median(np.median, quantile, as_array(a), axis, out, keepdims)
-
-
-@composes(np.nanmedian)
-def nanmedian(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
-) -> Any:
-    del overwrite_input
-    return _median(np.nanmedian, nanquantile, as_array(a), axis, out, keepdims)
+_median(np.median, quantile)
+_median(np.nanmedian, nanquantile)
 
 
 # ---------------------------------------------------------------- histograms

@@ -82,10 +82,10 @@ COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {
     function: function._implementation
     for function in (
         untyped.cumulative_prod, untyped.cumulative_sum, untyped.dsplit, untyped.dstack,
-        untyped.extract, untyped.hsplit, untyped.hstack, untyped.moveaxis, untyped.rollaxis,
-        untyped.split, untyped.union1d, untyped.unique_values, untyped.unstack, untyped.vsplit,
-        untyped.vstack, untyped.linalg.diagonal, untyped.linalg.matmul,
-        untyped.linalg.svdvals, untyped.linalg.tensordot, untyped.linalg.vecdot,
+        untyped.hsplit, untyped.hstack, untyped.moveaxis, untyped.rollaxis, untyped.split,
+        untyped.union1d, untyped.unique_values, untyped.unstack, untyped.vsplit, untyped.vstack,
+        untyped.linalg.diagonal, untyped.linalg.matmul, untyped.linalg.svdvals,
+        untyped.linalg.tensordot, untyped.linalg.vecdot,
     )
 }  # fmt: skip
 """NumPy functions that are compositions, or take their operands in a form of their own. These
