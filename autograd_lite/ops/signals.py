@@ -102,8 +102,7 @@ def _steps_at(x: Any, xp: Any, fp: Any) -> Any:
 )
 def interp_derivative(x: Any, xp: Any, fp: Any) -> Any:
     """Return the derivative of the interpolation; on a point, the middle of those on both sides."""
-    steps = np.concatenate([[0.0], np.diff(fp) / np.diff(xp), [0.0]])
-    return (steps[np.searchsorted(xp, x)] + steps[np.searchsorted(xp, x, "right")]) / 2
+    return _steps_at(x, xp, fp)
 
 
 @primitive(
