@@ -89,11 +89,9 @@ class Fold:
     @property
     def title(self) -> str:
         """What it stands for, in one line."""
-        if self.alike:
+        if self.alike or self.calls:
             return " · ".join(filter(None, self.heading))
-        if not self.calls:
-            return f"… {', '.join(self.contents)}"
-        return " · ".join(filter(None, self.heading))
+        return f"… {', '.join(self.contents)}"
 
 
 Box = Node | Fold

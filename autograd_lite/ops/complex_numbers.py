@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import Form, Notation, call
+from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.universal import ufunc
 
@@ -33,11 +33,7 @@ conjugate = ufunc(
     np.conjugate,
     "Change the sign of the imaginary part.",
     x=lambda g, y, x: np.conjugate(g),
-    notation=Notation(
-        python=Form("np.conj({x:loose})"),
-        latex=Form(r"\overline{{{x:loose}}}"),
-        text=Form("conj({x:loose})"),
-    ),
+    notation=call("np.conj", r"\overline{{{x:loose}}}"),
     linear=("x",),
     takes_complex=True,
 )

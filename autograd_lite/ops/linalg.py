@@ -52,9 +52,9 @@ def _crossed(a: Any, b: Any) -> Any:
 @primitive(
     a=lambda g, y, a, b: _crossed(b, g),
     b=lambda g, y, a, b: _crossed(g, a),
-    notation=Notation(
-        python=Form("np.cross({a:loose}, {b:loose})"),
-        latex=Form(r"{a:tight} \times {b:tight}", PRODUCT),
+    notation=call(
+        "np.cross",
+        Form(r"{a:tight} \times {b:tight}", PRODUCT),
         text=Form("{a:tight} × {b:tight}", PRODUCT),
     ),
     analytic=True,

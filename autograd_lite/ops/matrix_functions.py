@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from autograd_lite.core.notation import POWER, SIGN, Form, Notation, call
+from autograd_lite.core.notation import POWER, SIGN, Form, call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.linalg import transposed
 
@@ -35,10 +35,7 @@ def _triangle(g: Any, y: Any, a: Any, lower: bool, unit_diagonal: bool, trans: b
 @primitive(
     a=lambda g, y, a, b, **how: _triangle(g, y, a, **how),
     b=lambda g, y, a, b, **how: _right_side(g, a, **how),
-    notation=Notation(
-        python=Form("solve_triangular({operands}{parameters})"),
-        latex=Form("{{{a:tight}}}^{{-1}} {b:tight}", SIGN),
-    ),
+    notation=call("solve_triangular", Form("{{{a:tight}}}^{{-1}} {b:tight}", SIGN)),
     domain={"a": "full rank"},
     analytic=True,
     linear=("b",),
@@ -95,11 +92,7 @@ def _sylvester_right(g: Any, a: Any, b: Any) -> Any:
 
 @primitive(
     a=lambda g, y, a: _sylvester_right(g, y, y),
-    notation=Notation(
-        python=Form("sqrtm({operands})"),
-        latex=Form("{{{a:tight}}}^{{1/2}}", POWER),
-        text=Form("{a:tight}^½", POWER),
-    ),
+    notation=call("sqrtm", Form("{{{a:tight}}}^{{1/2}}", POWER), text=Form("{a:tight}^½", POWER)),
     takes_complex=True,
     domain={"a": "positive definite"},
     examples=(example((3, 3)), example((1, 1))),

@@ -93,13 +93,10 @@ def relations(scene: Scene) -> dict[str, Any]:
     return {
         "edges": [[start, end, times] for (start, end), times in uses.items()],
         "outputs": outputs,
-        "root": listed([root_name(scene, key) for key in outputs]),
+        "root": listed(
+            [printable(scene.titles.get(x) or scene.formulas.get(x) or x) for x in outputs]
+        ),
     }
-
-
-def root_name(scene: Scene, key: str) -> str:
-    """Return what a result is called in a sentence."""
-    return printable(scene.titles.get(key) or scene.formulas.get(key) or key)
 
 
 def _box(story: Story, box: Box, room: _Room) -> dict[str, Any]:

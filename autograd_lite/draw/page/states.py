@@ -154,7 +154,10 @@ class Layouts:
 
         What a loop hands on is ``handed``.
         """
-        homes = [self._home(folded) for folded in chosen]
+        homes = [
+            {box: x.id for x in self.modules if x.id in folded for box in sorted(x.boxes)}
+            for folded in chosen
+        ]
         sources = [self._dot(*pair) for pair in zip(chosen, homes, strict=True)]
         drawn = render_all(sources, "svg")
         return [self._state(*each) for each in zip(chosen, homes, drawn, strict=True)]
@@ -224,13 +227,6 @@ class Layouts:
     def leaves(self) -> dict[str, Node]:
         """The boxes that are not computed."""
         return {x.id: x for x in self.plan.boxes if isinstance(x, Node) and not x.operands}
-
-    def _home(self, folded: State) -> dict[str, str]:
-        """Say which boxes are inside folded modules, and in which."""
-        return {
-            box: module.id for module in self.modules if module.id in folded
-            for box in sorted(module.boxes)
-        }  # fmt: skip
 
     def _dot(self, folded: State, home: Mapping[str, str]) -> str:
         """Write a state as DOT text: boxes of known sizes, in the frames of unfolded modules."""
