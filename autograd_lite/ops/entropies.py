@@ -16,7 +16,7 @@ from autograd_lite.core.arithmetic import as_exact
 from autograd_lite.core.notation import PRODUCT, SUM, Form, Notation
 from autograd_lite.core.primitive import FIELDS, Primitive, example, primitive
 from autograd_lite.ops.neural import sigmoid
-from autograd_lite.ops.universal import ufunc
+from autograd_lite.ops.universal import named, ufunc
 
 ONE = (example((2, 3)), example(()))
 FEW = (example((3,)), example(()))  # Close to 0 they are too steep for differences.
@@ -36,22 +36,32 @@ def scipys(
 
 
 def with_parameters(
-    latex: str, text: str = "", **entry: Any
-) -> Callable[[Callable[..., Any]], Primitive]:
-    """Define a function of `scipy.special` of one operand, behind static parameters."""
+    function: Callable[..., Any],
+    doc: str,
+    latex: str,
+    *,
+    text: str = "",
+    compute: Callable[..., Any] | None = None,
+    **entry: Any,
+) -> Primitive:
+    """Make a function of `scipy.special` an operation of its last argument.
 
-    def define(forward: Callable[..., Any]) -> Primitive:
-        name, code = forward.__name__, forward.__code__
-        x, *parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        given = ", ".join(f"{{{p}}}" for p in parameters)
-        written = f"{name}({given}, {{{x}:loose}})"
-        usual = {
-            "notation": Notation(Form(f"special.{written}"), Form(latex), Form(text or written)),
-            "jax": f"jax.scipy.special.{name}({given}, {{{x}}})",
-        }
-        return primitive(entrywise=True, whole=True, **usual | entry)(forward)
-
-    return define
+    The others are static parameters, in the order in which the rule has them. `compute` does what
+    `function` does, where that needs help.
+    """
+    rule, name = next(filter(callable, entry.values())), function.__name__
+    _, _, x, *parameters = rule.__code__.co_varnames[: rule.__code__.co_argcount]
+    given, called = ", ".join(parameters), "compute" if compute else f"special.{name}"
+    known = {"special": special, "compute": compute, "in_kind": in_kind}
+    forward = eval(f"lambda {x}, *, {given}: in_kind({called}({given}, {x}), {x})", known)
+    braced = ", ".join(f"{{{key}}}" for key in parameters)
+    written = f"{name}({braced}, {{{x}:loose}})"
+    usual = {
+        "notation": Notation(Form(f"special.{written}"), Form(latex), Form(text or written)),
+        "jax": f"jax.scipy.special.{name}({braced}, {{{x}}})",
+    }
+    entry = {"entrywise": True, "whole": True, **usual, **entry}
+    return primitive(**entry)(named(forward, name, doc, rule.__module__))
 
 
 def in_kind(y: Any, x: Any) -> Any:
@@ -152,14 +162,6 @@ exp10 = scipys(
 # -------------------------------------------------------------------- integrals and series
 
 
-def _kummer(x: Any, a: Any, b: Any) -> Any:
-    return a / b * hyp1f1(x, a=a + 1, b=b + 1)
-
-
-def _gauss(x: Any, a: Any, b: Any, c: Any) -> Any:
-    return a * b / c * hyp2f1(x, a=a + 1, b=b + 1, c=c + 1)
-
-
 expi = scipys(
     special.expi,
     "Exponential integral: that of ``exp(t) / t`` up to `x`.",
@@ -180,27 +182,23 @@ exprel = scipys(
     special.exprel,
     "Return ``(exp(x) - 1) / x``, which is 1 at 0.",
     Form(r"\frac{{e^{{{x:loose}}} - 1}}{{{x:loose}}}"),
-    x=lambda g, y, x: g * _kummer(x, 1, 2),
+    x=lambda g, y, x: g * (0.5 * hyp1f1(x, a=2, b=3)),
     jax="",
 )
 
-
-@with_parameters(
+hyp1f1: Primitive = with_parameters(
+    special.hyp1f1,
+    "Kummer's hypergeometric function.",
     r"{{}}_1F_1\left({a}; {b}; {x:loose}\right)",
-    x=lambda g, y, x, a, b: g * _kummer(x, a, b),
+    x=lambda g, y, x, a, b: g * (a / b * hyp1f1(x, a=a + 1, b=b + 1)),
     examples=(example((2, 3), a=1.5, b=2.0), example((), a=2, b=3)),
 )
-def hyp1f1(x: Any, *, a: Any, b: Any) -> Any:
-    """Kummer's hypergeometric function."""
-    return special.hyp1f1(a, b, x)
 
-
-@with_parameters(
+hyp2f1: Primitive = with_parameters(
+    special.hyp2f1,
+    "Gauss's hypergeometric function.",
     r"{{}}_2F_1\left({a}, {b}; {c}; {x:loose}\right)",
-    x=lambda g, y, x, a, b, c: g * _gauss(x, a, b, c),
+    x=lambda g, y, x, a, b, c: g * (a * b / c * hyp2f1(x, a=a + 1, b=b + 1, c=c + 1)),
     domain={"x": "probability"},
     examples=(example((2, 3), a=1.5, b=0.5, c=2.0), example((), a=1, b=0.5, c=1.5)),
 )
-def hyp2f1(x: Any, *, a: Any, b: Any, c: Any) -> Any:
-    """Gauss's hypergeometric function."""
-    return in_kind(special.hyp2f1(a, b, c, x), x)

@@ -10,26 +10,21 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from autograd_lite.core.primitive import example
-from autograd_lite.ops.entropies import in_kind, scipys, with_parameters, xlog1py, xlogy
+from autograd_lite.core.primitive import Primitive, example
+from autograd_lite.ops.entropies import scipys, with_parameters, xlog1py, xlogy
 
 SHAPES = ((2, 3), ())
 
 
-def _next(x: Any, n: Any) -> Any:
-    return polygamma(x, n=n + 1)
-
-
-@with_parameters(
+polygamma: Primitive = with_parameters(
+    special.polygamma,
+    "Return the derivative of order `n` of `digamma`.",
     r"\psi^{{({n})}}\left({x:loose}\right)",
-    x=lambda g, y, x, n: g * _next(x, n),
+    compute=lambda n, x: special.polygamma(n, x)[()],
+    x=lambda g, y, x, n: g * polygamma(x, n=n + 1),
     domain={"x": "positive"},
     examples=tuple(example(shape, n=n) for shape, n in zip(SHAPES, (1, 3), strict=True)),
 )
-def polygamma(x: Any, *, n: Any) -> Any:
-    """Return the derivative of order `n` of `digamma`."""
-    return np.asarray(special.polygamma(n, x), x.dtype if x.dtype.kind == "f" else None)[()]
-
 
 digamma = scipys(
     special.digamma,
@@ -49,10 +44,6 @@ gamma = scipys(
     x=lambda g, y, x: g * (y * digamma(x)),
     domain={"x": "positive"},
 )
-
-
-def _less(q: Any, s: Any) -> Any:
-    return -s * zeta(q, s=s + 1)
 
 
 def _reciprocal(g: Any, y: Any, x: Any) -> Any:
@@ -84,17 +75,15 @@ gammaln = scipys(
     domain={"x": "positive"},
 )
 
-
-@with_parameters(
+zeta: Primitive = with_parameters(
+    special.zeta,
+    "Hurwitz's zeta function: the sum of ``1 / (k + q)**s`` for k from 0 on.",
     r"\zeta\left({s}, {q:loose}\right)",
     text="ζ({s}, {q:loose})",
-    q=lambda g, y, q, s: g * _less(q, s),
+    q=lambda g, y, q, s: g * (-s * zeta(q, s=s + 1)),
     domain={"q": "positive"},
     examples=tuple(example(shape, s=s) for shape, s in zip(SHAPES, (2, 3.5), strict=True)),
 )
-def zeta(q: Any, *, s: Any) -> Any:
-    """Hurwitz's zeta function: the sum of ``1 / (k + q)**s`` for k from 0 on."""
-    return special.zeta(s, q)
 
 
 # -------------------------------------------------------------------- of two arguments
@@ -154,59 +143,49 @@ PARTIAL = tuple(
     example(shape, a=a, b=b) for shape, a, b in zip(SHAPES, (1.5, 0.7), (2.5, 1.0), strict=True)
 )
 
-
-@with_parameters(
+gammainc = with_parameters(
+    special.gammainc,
+    "Regularised lower incomplete gamma function: it grows from 0 to 1.",
     r"P\left({a}, {x:loose}\right)",
     x=lambda g, y, x, a: g * _gamma_density(x, a),
     domain={"x": "positive"},
     examples=INCOMPLETE,
 )
-def gammainc(x: Any, *, a: Any) -> Any:
-    """Regularised lower incomplete gamma function: it grows from 0 to 1."""
-    return in_kind(special.gammainc(a, x), x)
 
-
-@with_parameters(
+gammaincc = with_parameters(
+    special.gammaincc,
+    "Regularised upper incomplete gamma function: ``1 - gammainc(a, x)``.",
     r"Q\left({a}, {x:loose}\right)",
     x=lambda g, y, x, a: -g * _gamma_density(x, a),
     domain={"x": "positive"},
     examples=INCOMPLETE,
 )
-def gammaincc(x: Any, *, a: Any) -> Any:
-    """Regularised upper incomplete gamma function: ``1 - gammainc(a, x)``."""
-    return in_kind(special.gammaincc(a, x), x)
 
-
-@with_parameters(
+gammaincinv = with_parameters(
+    special.gammaincinv,
+    "Inverse of `gammainc` by its last argument.",
     r"P^{{-1}}\left({a}, {x:loose}\right)",
     x=lambda g, y, x, a: g / _gamma_density(y, a),
     domain={"x": "probability"},
     examples=INCOMPLETE,
     jax="",
 )
-def gammaincinv(x: Any, *, a: Any) -> Any:
-    """Inverse of `gammainc` by its last argument."""
-    return in_kind(special.gammaincinv(a, x), x)
 
-
-@with_parameters(
+betainc = with_parameters(
+    special.betainc,
+    "Regularised incomplete beta function: it grows from 0 to 1.",
     r"I_{{{x:loose}}}\left({a}, {b}\right)",
     x=lambda g, y, x, a, b: g * _beta_density(x, a, b),
     domain={"x": "probability"},
     examples=PARTIAL,
 )
-def betainc(x: Any, *, a: Any, b: Any) -> Any:
-    """Regularised incomplete beta function: it grows from 0 to 1."""
-    return special.betainc(a, b, x)
 
-
-@with_parameters(
+betaincinv = with_parameters(
+    special.betaincinv,
+    "Inverse of `betainc` by its last argument.",
     r"I^{{-1}}_{{{x:loose}}}\left({a}, {b}\right)",
     x=lambda g, y, x, a, b: g / _beta_density(y, a, b),
     domain={"x": "probability"},
     examples=PARTIAL,
     jax="",
 )
-def betaincinv(x: Any, *, a: Any, b: Any) -> Any:
-    """Inverse of `betainc` by its last argument."""
-    return special.betaincinv(a, b, x)

@@ -34,7 +34,14 @@ def ufunc(
     name = name or function.__name__
     operands = ", ".join(key for key in entry if key not in FIELDS)
     forward = eval(f"lambda {operands}: {prefix}.{name}({operands})", {prefix: module})
-    forward.__name__ = forward.__qualname__ = name
-    forward.__doc__, forward.__module__ = doc, next(filter(callable, entry.values())).__module__
     notation = call(f"{prefix}.{name}", latex, text=text, picture=picture)
-    return primitive(**{"numpy": (function,), "notation": notation, **entry})(forward)
+    where = next(filter(callable, entry.values())).__module__  # That of a rule.
+    usual = {"numpy": (function,), "notation": notation}
+    return primitive(**usual | entry)(named(forward, name, doc, where))
+
+
+def named(function: Any, name: str, doc: str, module: str) -> Any:
+    """Give a function that was made what one has that is defined."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__, function.__module__ = doc, module
+    return function
