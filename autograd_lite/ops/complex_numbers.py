@@ -39,13 +39,9 @@ conjugate = ufunc(
 )
 
 
-def _turn(g: Any, x: Any, deg: bool) -> Any:
-    """Cotangent of what an angle was taken of: dx / x is how much it grows and how far it turns."""
-    return (-1j * (180 / math.pi if deg else 1)) * g / np.where(x == 0, np.inf, x)
-
-
 @primitive(
-    x=lambda g, y, x, deg: _turn(g, x, deg),
+    # dx / x is how much it grows, and how far it turns.
+    x=lambda g, y, x, deg: -1j * (180 / math.pi if deg else 1) * g / np.where(x == 0, np.inf, x),
     notation=call("np.angle", r"\mathrm{{arg}}\left({x:loose}\right)"),
     numpy=(np.angle,),
     domain={"x": "nonzero"},

@@ -35,28 +35,28 @@ def bessels(function: np.ufunc, doc: str, letter: str, **entry: Any) -> Primitiv
     return with_parameters(function, doc, latex, compute=compute, **entry)
 
 
-jv: Primitive = bessels(
+jv = bessels(
     special.jv,
     "Return the Bessel function of the first kind.",
     "J",
     x=lambda g, y, x, v: g * (0.5 * (jv(x, v=v - 1) - jv(x, v=v + 1))),
 )
 
-yv: Primitive = bessels(
+yv = bessels(
     special.yv,
     "Return the Bessel function of the second kind.",
     "Y",
     x=lambda g, y, x, v: g * (0.5 * (yv(x, v=v - 1) - yv(x, v=v + 1))),
 )
 
-iv: Primitive = bessels(
+iv = bessels(
     special.iv,
     "Return the modified Bessel function of the first kind.",
     "I",
     x=lambda g, y, x, v: g * (0.5 * (iv(x, v=v - 1) + iv(x, v=v + 1))),
 )
 
-ive: Primitive = bessels(
+ive = bessels(
     special.ive,
     "Return the modified Bessel function of the first kind, times ``exp(-abs(x))``.",
     r"e^{{-|x|}} I",
@@ -64,14 +64,14 @@ ive: Primitive = bessels(
     bends=True,
 )
 
-kv: Primitive = bessels(
+kv = bessels(
     special.kv,
     "Return the modified Bessel function of the second kind.",
     "K",
     x=lambda g, y, x, v: g * (-0.5 * (kv(x, v=v - 1) + kv(x, v=v + 1))),
 )
 
-kve: Primitive = bessels(
+kve = bessels(
     special.kve,
     "Return the modified Bessel function of the second kind, times ``exp(x)``.",
     r"e^{{x}} K",

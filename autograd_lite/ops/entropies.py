@@ -186,7 +186,7 @@ exprel = scipys(
     jax="",
 )
 
-hyp1f1: Primitive = with_parameters(
+hyp1f1 = with_parameters(
     special.hyp1f1,
     "Kummer's hypergeometric function.",
     r"{{}}_1F_1\left({a}; {b}; {x:loose}\right)",
@@ -194,7 +194,7 @@ hyp1f1: Primitive = with_parameters(
     examples=(example((2, 3), a=1.5, b=2.0), example((), a=2, b=3)),
 )
 
-hyp2f1: Primitive = with_parameters(
+hyp2f1 = with_parameters(
     special.hyp2f1,
     "Gauss's hypergeometric function.",
     r"{{}}_2F_1\left({a}, {b}; {c}; {x:loose}\right)",

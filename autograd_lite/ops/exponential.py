@@ -102,12 +102,8 @@ _ANGLES = (np.arange(128) + 0.5) * (np.pi / 128)
 _T = "(np.arange(128) + 0.5) * (np.pi / 128)"
 
 
-def _bessel_derivative(x: Any, order: int) -> Any:
-    return 0.5 * (bessel(x, order=order - 1) + bessel(x, order=order + 1))
-
-
 @primitive(
-    x=lambda g, y, x, order: g * _bessel_derivative(x, order),
+    x=lambda g, y, x, order: g * (0.5 * (bessel(x, order=order - 1) + bessel(x, order=order + 1))),
     notation=Notation(
         python=Form(
             f"np.mean(np.exp(np.multiply.outer({{x:loose}}, np.cos({_T}))) * "

@@ -29,11 +29,6 @@ def _spectrum_back(g: Any, x: Any, axis: int, norm: Any, n: int | None = None) -
     return _to_length(fft(g, n=n, axis=axis, norm=norm), x.shape[axis], axis)
 
 
-def _sequence_back(g: Any, x: Any, axis: int, norm: Any) -> Any:
-    """Cotangent of a spectrum."""
-    return _to_length(ifft(g, axis=axis, norm=norm), x.shape[axis], axis)
-
-
 def _half_back(g: Any, x: Any, axis: int, norm: Any) -> Any:
     """Cotangent of half of a spectrum; all but its ends stand for two frequencies."""
     n = g.shape[axis]
@@ -68,7 +63,7 @@ def fft(x: Any, *, n: int | None = None, axis: int = -1, norm: Any = None) -> An
 
 
 @primitive(
-    x=lambda g, y, x, n, axis, norm: _sequence_back(g, x, axis, norm),
+    x=lambda g, y, x, n, axis, norm: _to_length(ifft(g, axis=axis, norm=norm), x.shape[axis], axis),
     notation=call("np.fft.ifft"),
     analytic=True,
     linear=("x",),

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from autograd_lite.core.primitive import Primitive, example
+from autograd_lite.core.primitive import example
 from autograd_lite.ops.entropies import scipys, with_parameters, xlog1py, xlogy
 
 SHAPES = ((2, 3), ())
 
 
-polygamma: Primitive = with_parameters(
+polygamma = with_parameters(
     special.polygamma,
     "Return the derivative of order `n` of `digamma`.",
     r"\psi^{{({n})}}\left({x:loose}\right)",
@@ -75,7 +75,7 @@ gammaln = scipys(
     domain={"x": "positive"},
 )
 
-zeta: Primitive = with_parameters(
+zeta = with_parameters(
     special.zeta,
     "Hurwitz's zeta function: the sum of ``1 / (k + q)**s`` for k from 0 on.",
     r"\zeta\left({s}, {q:loose}\right)",

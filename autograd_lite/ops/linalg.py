@@ -45,13 +45,9 @@ def mirror(x: Any, *, upper: bool = False) -> Any:
     return np.where(read.T if upper else read, x, x.swapaxes(-1, -2))
 
 
-def _crossed(a: Any, b: Any) -> Any:
-    return cross(a, b)
-
-
 @primitive(
-    a=lambda g, y, a, b: _crossed(b, g),
-    b=lambda g, y, a, b: _crossed(g, a),
+    a=lambda g, y, a, b: cross(b, g),
+    b=lambda g, y, a, b: cross(g, a),
     notation=call(
         "np.cross",
         Form(r"{a:tight} \times {b:tight}", PRODUCT),

@@ -18,17 +18,14 @@ def _entries(g: Any, x: Any, indices: Any, indptr: Any, shape: Any, transposed: 
     return product if x.ndim == 1 else product.sum(axis=1)
 
 
-def _back(g: Any, entries: Any, transposed: bool, **where: Any) -> Any:
-    """Cotangent of what was multiplied with a sparse matrix: the product with its transpose."""
-    return sparse_product(entries, g, transposed=not transposed, **where)
-
-
 _MATRIX = {"indices": np.array([0, 2, 1, 0, 3]), "indptr": np.array([0, 2, 2, 5]), "shape": (3, 4)}
 
 
 @primitive(
     entries=lambda g, y, entries, x, **where: _entries(g, x, **where),
-    x=lambda g, y, entries, x, **where: _back(g, entries, **where),
+    x=lambda g, y, entries, x, transposed, **where: sparse_product(
+        entries, g, transposed=not transposed, **where
+    ),
     notation=call(
         "sparse_product", r"S_{{{entries:loose}}} {x:tight}", text="S({entries:loose}) @ {x:tight}"
     ),
