@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd_lite.draw.backprop import hosts
 from autograd_lite.draw.clusters import Loop, clusters, deepest, way_there
-from autograd_lite.draw.fold import Box, Plan, planned, within
+from autograd_lite.draw.fold import Box, Plan, Planner
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.loops import rolled
 from autograd_lite.draw.module_folds import ModuleFolds, check, shut_calls
@@ -126,7 +126,7 @@ def plan(
     roll = bool(shut) if folding.roll is None else folding.roll
     roll = roll and not open_
 
-    modules = ModuleFolds(graph, at)
+    modules, planner = ModuleFolds(graph, at), Planner(graph, steps, roll_.carried)
 
     def filled(shut: Collection[Call], *, roll: bool) -> list[Box]:
         boxes: list[Box] = [*drawn]
@@ -144,9 +144,8 @@ def plan(
         shut |= shut_calls(at, level)
         boxes = filled(shut, roll=folding.roll is not False and not open_)
     if len(boxes) > most:
-        whole = planned(graph, boxes, steps, roll_.carried)
-        boxes = within(graph, whole, {*kept, *roll_.hidden}, most)
-    found = planned(graph, boxes, steps, roll_.carried)
+        boxes = planner.within(boxes, {*kept, *roll_.hidden}, most)
+    found = planner.planned(boxes)
     stands = [(box.id, _stands_in(box, frames_of)) for box in found.boxes]
     frames = clusters(graph, frames_of, stands)
     remarks = _remarks(found, folding, squeezed=boxes is not asked)
