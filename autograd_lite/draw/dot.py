@@ -1,7 +1,5 @@
 """A computation as DOT text."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence

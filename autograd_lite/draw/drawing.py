@@ -1,7 +1,5 @@
 """A finished picture."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -7,8 +7,6 @@ parameters are kept, unless there is no room for them, or there are many that on
 operations use.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush

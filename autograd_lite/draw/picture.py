@@ -1,7 +1,5 @@
 """What all pictures have in common: they save themselves, and show themselves in a notebook."""
 
-from __future__ import annotations
-
 import os
 from html import escape
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which boxes a picture has: what the user folds, what repeats, and what there is no room for."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile

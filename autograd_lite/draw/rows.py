@@ -5,8 +5,6 @@ there, so no arrow runs from row to row. Rows are chosen so that they are as wid
 with little to mention, modules whole, and low together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

@@ -4,8 +4,6 @@
 on every machine, and its text can be held to its place in viewers that have another font.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from functools import cache
 from pathlib import Path

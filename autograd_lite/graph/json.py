@@ -31,8 +31,6 @@ number, there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and in
 the 53.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Container, Mapping, Sequence

@@ -1,7 +1,5 @@
 """From tensors to nodes: everything that was computed on the way to them, in order of birth."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What the variables of the user's code are bound to, for names."""
 
-from __future__ import annotations
-
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """``np.pad`` in its modes that compute what they put around: statistics and ramps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -5,8 +5,6 @@ operations, a composition of them, NumPy's own work on the bare values (where th
 derivative), or a TypeError that says so at the call.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib
 import inspect

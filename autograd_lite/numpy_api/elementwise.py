@@ -1,7 +1,5 @@
 """Functions of one number at a time, and choices."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

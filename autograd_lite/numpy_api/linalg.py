@@ -1,7 +1,5 @@
 """``numpy.linalg``: what is not an operation of its own."""
 
-from __future__ import annotations
-
 import math
 import operator
 from typing import Any

@@ -1,7 +1,5 @@
 """Products of vectors, matrices and stacks of them."""
 
-from __future__ import annotations
-
 import math
 import operator
 import warnings

@@ -1,7 +1,5 @@
 """Sums, products, means and extremes of part of the entries; those of all are operations."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

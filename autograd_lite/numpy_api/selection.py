@@ -1,7 +1,5 @@
 """Choosing entries, by conditions, positions and size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

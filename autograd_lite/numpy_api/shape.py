@@ -1,7 +1,5 @@
 """Rearranging, joining and splitting."""
 
-from __future__ import annotations
-
 import itertools
 import operator
 from collections.abc import Callable, Sequence

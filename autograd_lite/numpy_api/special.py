@@ -4,8 +4,6 @@ It is loaded when the first of SciPy's universal functions meets a Tensor. Those
 operation by themselves stand in the operation's entry in `ops`.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Quantiles, covariances, differences and integrals."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable

@@ -5,8 +5,6 @@ of operations, functions that NumPy computes from the values, having no derivati
 are refused, with the reason.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -4,8 +4,6 @@ A recorded value never changes: to write to a tensor makes it a new node, and wh
 on with the version that it used.
 """
 
-from __future__ import annotations
-
 import weakref
 from sys import getrefcount
 from typing import Any, Self

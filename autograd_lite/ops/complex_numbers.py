@@ -5,8 +5,6 @@ The cotangent of ``z = x + 1j * y`` is the derivative of the result by `x`, minu
 `real` is in the core, which needs it where complex cotangents arrive at real numbers.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Sums of products, in Einstein's notation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

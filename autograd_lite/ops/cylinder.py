@@ -1,7 +1,5 @@
 """Bessel functions of a fixed order, from `scipy.special`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Roots, absolute values, remainders, and choices between two."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -3,8 +3,6 @@
 Where a logarithm of 0 is multiplied with 0 the product is 0, and so is its derivative.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

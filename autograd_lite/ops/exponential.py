@@ -1,7 +1,5 @@
 """Exponentials, logarithms, and the Bessel function that is their mean over a circle."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -3,8 +3,6 @@
 Its matrix is symmetric, so it is its own adjoint, up to what was cut off or filled up with zeros.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -3,8 +3,6 @@
 The parameters of incomplete ones are static: their derivatives have no closed form.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

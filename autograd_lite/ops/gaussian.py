@@ -1,7 +1,5 @@
 """Integrals of Gauss's bell curve and their inverses, from `scipy.special`."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Picking entries out, and putting entries in."""
 
-from __future__ import annotations
-
 import itertools
 from typing import Any
 

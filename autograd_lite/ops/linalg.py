@@ -1,7 +1,5 @@
 """Products of matrices, and what solves for a factor of one: inverses, determinants, norms."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

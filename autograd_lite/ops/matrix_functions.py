@@ -1,7 +1,5 @@
 """Functions of matrices and equations in them, from `scipy.linalg`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

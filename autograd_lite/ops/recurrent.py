@@ -5,8 +5,6 @@ width): it is one product of matrices, and made outside. What is left is the rec
 is one operation, since its backward pass then computes the gates of all steps at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

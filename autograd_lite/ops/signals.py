@@ -1,7 +1,5 @@
 """Sequences: convolution, and interpolation between the points of one."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Products with a sparse matrix, given by its rows as in `scipy.sparse.csr_array`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

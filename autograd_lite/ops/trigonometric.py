@@ -1,7 +1,5 @@
 """Trigonometric and hyperbolic functions, and their inverses."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Universal functions as operations: each is its own forward function."""
 
-from __future__ import annotations
-
 from types import ModuleType
 from typing import Any
 

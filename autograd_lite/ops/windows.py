@@ -4,8 +4,6 @@ An operand has the shape (batch, channels, ...), with one axis or more to slide 
 parameters but `groups` have an entry for each of these axes; `padding` has two, before and after.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from typing import Any

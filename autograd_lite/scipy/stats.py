@@ -1,7 +1,5 @@
 """Logarithms of densities of `scipy.stats`, on Tensors: in the data and in every parameter."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -4,8 +4,6 @@ The boxes are drawn once. A state says where each of them stands, which modules 
 and how the arrows run. Every state is laid out by the same engine, on boxes of the known sizes.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

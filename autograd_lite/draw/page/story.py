@@ -7,8 +7,6 @@ piece is ``{"text": …}``, or numbers: ``{"rows": …, "factor": …, "grad": �
 the edges is ``cargo``; ``parts`` has a box and how many of how many parts of its gradient are in.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field

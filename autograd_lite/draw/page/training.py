@@ -1,7 +1,5 @@
 """A recorded training as one HTML file: weights, gradients and loss at every step, on one graph."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

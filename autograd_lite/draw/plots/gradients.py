@@ -1,7 +1,5 @@
 """How large the gradients are along a network, at one step or over a training."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Sequence
