@@ -18,7 +18,7 @@ from autograd_lite import ops
 from autograd_lite.core.later import add_spelling
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
-from autograd_lite.numpy_api import (
+from autograd_lite.numpy_api import (  # noqa: F401  (they fill the tables)
     borders,
     creation,
     einsum,
@@ -51,12 +51,6 @@ from autograd_lite.numpy_api.table import (
     values_of,
 )
 from autograd_lite.numpy_api.versions import MOVE
-
-COMPOSING = (
-    elementwise, shape, selection, products, reduction, statistics, linalg, einsum, polynomial,
-    signals, fourier, into, creation, borders,
-)  # fmt: skip
-"""The files that fill the tables; whoever looks a function up there needs them all."""
 
 Function = Callable[..., Any]
 Args = tuple[Any, ...]
