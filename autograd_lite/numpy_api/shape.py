@@ -258,18 +258,11 @@ def matrix_transpose(x: Any, /) -> Any:
 
 def moved(a: Any, source: Any, destination: Any) -> Any:
     """Move axes on the way to a result; where they are in order, there is nothing to record."""
-    order = _moved_order(a, source, destination)
-    return a if order == tuple(range(a.ndim)) else ops.transpose(a, axes=order)
-
-
-def _moved_order(a: Any, source: Any, destination: Any) -> tuple[int, ...]:
-    sources = normalize_axis_tuple(source, a.ndim, "source")
+    sources, places = (normalize_axis_tuple(x, a.ndim) for x in (source, destination))
     order = [i for i in range(a.ndim) if i not in sources]
-    for i, axis in sorted(
-        zip(normalize_axis_tuple(destination, a.ndim, "destination"), sources, strict=True)
-    ):
-        order.insert(i, axis)
-    return tuple(order)
+    for place, axis in sorted(zip(places, sources, strict=True)):
+        order.insert(place, axis)
+    return a if order == list(range(a.ndim)) else ops.transpose(a, axes=tuple(order))
 
 
 def _each(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
