@@ -350,7 +350,8 @@ class _Trace:
                 elif own[1:] == [-1] * (times - 1):
                     source = places[-1][1]
                     initial = None if places[0] is not None else used[0]
-                    if initial is not None and not _fits(initial, rounds[-1][source]):
+                    fits = initial is None or initial.shape == rounds[-1][source].shape
+                    if not fits and not _is_number(used[0]):
                         return None
                     if source not in carried or carried[source].initial is None:
                         carried[source] = Carried(source, initial)
@@ -385,7 +386,3 @@ def _look(x: Node) -> tuple[Any, ...]:
 
 def _dtype(x: Node) -> Any:
     return getattr(x.value, "dtype", None) or np.asarray(x.value).dtype
-
-
-def _fits(initial: Node, state: Node) -> bool:
-    return initial.shape == state.shape or _is_number(initial)

@@ -228,7 +228,8 @@ class Layouts:
 
     def _dot(self, folded: State, home: Mapping[str, str]) -> str:
         """Write a state as DOT text: boxes of known sizes, in the frames of unfolded modules."""
-        shown = [module for module in self.modules if not self._within(module, folded)]
+        hidden = [module.boxes for module in self.modules if module.id in folded]
+        shown = [x for x in self.modules if not any(x.boxes < boxes for boxes in hidden)]
         frames = {module.id: module for module in shown if module.id not in folded}
         frame_of: dict[str, str | None] = {module.id: module.parent for module in shown}
         frame_of |= {
@@ -296,10 +297,6 @@ class Layouts:
         for start, end in self.plan.back():
             if start not in home and end not in home:
                 yield f'"{start}" -> "{end}" [class="handed" constraint="false"]'
-
-    def _within(self, module: Module, folded: State) -> bool:
-        """Return whether a module is inside a folded one."""
-        return any(other.id in folded and module.boxes < other.boxes for other in self.modules)
 
 
 def _view(root: ET.Element) -> list[float]:
