@@ -225,21 +225,17 @@ def _digraph(options: Options) -> Any:
             "    python -m pip install graphviz",
             name="graphviz",
         ) from None
+    titled = {}
+    if options.title:
+        titled = {"label": f"<{cards.caption(printable(options.title))}>", "labelloc": "t"}
     # What runs down for want of room stands closer together.
     narrow = {"nodesep": "0.2"} if options.turns and options.rankdir == "TB" else {}
     return graphviz.Digraph(
         "computation",
-        graph_attr={**GRAPH, **narrow, "rankdir": options.rankdir, **_caption(options.title)},
+        graph_attr={**GRAPH, **narrow, "rankdir": options.rankdir, **titled},
         node_attr={"shape": "plain", "fontname": FONT, "fontsize": str(TEXT)},
         edge_attr={"color": LINE, "penwidth": "1.2", "arrowsize": "0.8"},
     )
-
-
-def _caption(title: str | None) -> dict[str, str]:
-    """Return the attributes that put a title above."""
-    if not title:
-        return {}
-    return {"label": f"<{cards.caption(printable(title))}>", "labelloc": "t"}
 
 
 def _legend(scene: Scene, remarks: Sequence[str]) -> dict[str, str]:

@@ -10,12 +10,6 @@ from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.linalg import transposed
 
 
-def _half(x: Any, lower: bool, unit_diagonal: bool) -> Any:
-    """Keep the triangle that is read."""
-    k = int(unit_diagonal)
-    return np.tril(x, -k) if lower else np.triu(x, k)
-
-
 def _right_side(g: Any, a: Any, lower: bool, unit_diagonal: bool, trans: bool) -> Any:
     """Cotangent of `b` in ``solve_triangular(a, b)``."""
     return solve_triangular(a, g, lower=lower, unit_diagonal=unit_diagonal, trans=not trans)
@@ -27,7 +21,8 @@ def _triangle(g: Any, y: Any, a: Any, lower: bool, unit_diagonal: bool, trans: b
     if y.ndim == 1:
         right, y = right[:, None], y[:, None]
     product = y @ transposed(right) if trans else right @ transposed(y)
-    return -_half(product, lower, unit_diagonal)
+    k = int(unit_diagonal)  # Only the triangle that is read.
+    return -(np.tril(product, -k) if lower else np.triu(product, k))
 
 
 @primitive(
