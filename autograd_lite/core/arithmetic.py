@@ -5,8 +5,6 @@ written in operators and functions that work on arrays and on Tensors alike, so 
 first derivative and every higher one.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import operator

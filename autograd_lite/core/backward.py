@@ -6,8 +6,6 @@ than a loop. A node is anything with the slots that `backward_pass` reads: ``_pr
 ``_inputs``, ``_parameters``, ``_array``, ``_birth``, ``_requires_grad``, ``_rare``.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush, heapreplace

@@ -1,7 +1,5 @@
 """What happens to a cotangent that has arrived: hooks see it, and leaves add it up."""
 
-from __future__ import annotations
-
 import itertools
 from _thread import allocate_lock  # To import threading takes a sixth of all that is imported.
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 A program pays for what it uses: everything together takes as long to import as NumPy does, twice.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib
 import inspect

@@ -4,8 +4,6 @@ A notation is data, a template for every form. `autograd_lite.ops.writing` fills
 parentheses around exactly those parts that bind less tightly than their place needs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Bare operands in the form that is recorded, and errors that name them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any

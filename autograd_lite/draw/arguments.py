@@ -1,7 +1,5 @@
 """What `draw` was asked for: its arguments are checked, and the scene made, to fit if need be."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The arrows of a picture: where they run, what stands on them, and which of them set places."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The backward pass in a picture: one box for each gradient, with its rule in the box."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A value as a small table in Graphviz's HTML: name, formula, shape, numbers, gradient."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace

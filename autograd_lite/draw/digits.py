@@ -1,7 +1,5 @@
 """Numbers as a figure prints them: four significant digits, alike within an array."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """A computation as DOT text."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -55,89 +53,114 @@ GRAPH = {"bgcolor": PAPER, "fontname": FONT, "fontsize": str(TEXT), "pad": "0.1"
 
 def written(scene: Scene) -> tuple[str, ...]:
     """Write a computation as DOT text: a row, or several, which stand below each other."""
-    arrows = Arrows(scene)
-    boxes = {box.id: [(box.id, _box(scene, box))] for box in scene.plan.boxes}
-    options = scene.options
-    rows, upright = _rows(scene, arrows, boxes)
-    if upright == set(range(len(rows))):
-        return written(replace(scene, options=replace(options, rankdir="TB")))
-    for start, end in arrows.mentions:
-        boxes[end].append((f"{start}{AT}{end}", _mention(scene, start)))
-    below = _legend(scene, _remarks(scene, arrows)) if options.legend else {}
-    if len(rows) == 1:
-        dot = _digraph(options)
-        if arrows.straight:
+    return _Writer(scene).written()
+
+
+class _Writer:
+    """Writes one scene: its boxes, each with what is mentioned beside it, and its arrows."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.arrows = scene, Arrows(scene)
+        self.boxes = {box.id: [(box.id, _box(scene, box))] for box in scene.plan.boxes}
+
+    def written(self) -> tuple[str, ...]:
+        """Return the rows."""
+        options, arrows = self.scene.options, self.arrows
+        rows, upright = self._rows()
+        if upright == set(range(len(rows))):
+            return written(replace(self.scene, options=replace(options, rankdir="TB")))
+        for start, end in arrows.mentions:
+            self.boxes[end].append((f"{start}{AT}{end}", _mention(self.scene, start)))
+        below = _legend(self.scene, _remarks(self.scene, arrows)) if options.legend else {}
+        if len(rows) == 1:
+            if options.title and not below:
+                below = {"label": ""}  # Or else the frame would have the title once more.
+            return (self._row(options, rows[0], below),)
+        texts = []
+        untitled = replace(options, title=None)
+        if options.title:
+            texts.append(_alone(untitled, "title", f"<{cards.caption(printable(options.title))}>"))
+        for i, keys in enumerate(rows):
+            turned = replace(untitled, rankdir="TB") if i in upright else untitled
+            texts.append(self._row(turned, keys, {}, f".{i}", {x for row in rows[:i] for x in row}))
+        if below:
+            texts.append(_alone(untitled, "legend", below["label"]))
+        return tuple(texts)
+
+    def _rows(self) -> tuple[list[list[str]], set[int]]:
+        """Choose the boxes of each row; and the rows that run from top to bottom, to have room.
+
+        If all do, what is drawn is not divided.
+        """
+        scene, arrows, boxes = self.scene, self.arrows, self.boxes
+        if scene.options.width is None or not arrows.wide:
+            return [list(boxes)], set()
+        sizes = {key: label_size(drawn[0][1]["label"]) for key, drawn in boxes.items()}
+        on_edges = {
+            (start.partition(AT)[0], end): label_size(attributes["label"])[0]
+            for start, end, attributes in arrows if "label" in attributes
+        }  # fmt: skip
+        many = set(arrows.mentions)
+        edges = [edge for edge in arrows.edges if edge not in many]
+        mentioned = {key: label_size(_mention(scene, key)["label"]) for key in boxes}
+        found = Rows(
+            sizes, mentioned, edges, many, scene.plan.clusters, on_edges, arrows.beside,
+            arrows.levelled,
+        )  # fmt: skip
+        rows = found.chosen(scene.options.width)
+        if len(rows) == 1:
+            return rows, set()
+        if scene.options.turns and found.reads_down(rows, scene.options.width):
+            return rows, set(range(len(rows)))
+        arrows.in_rows(rows)
+        return rows, {i for i, row in enumerate(rows) if found.upright(row, scene.options.width)}
+
+    def _row(
+        self, options: Options, row: Sequence[str], below: Mapping[str, str], number: str = "",
+        before: Collection[str] = (),
+    ) -> str:  # fmt: skip
+        """Write the boxes of a row, with their frames and arrows."""
+        dot, here = _digraph(options), set(row)
+        if self.arrows.straight:
             dot.graph_attr["splines"] = "line"
-        if options.title and not below:
-            below = {"label": ""}  # Or else the frame would have the title once more.
-        _row(dot, scene, arrows, boxes, rows[0], below)
-        return (str(dot.source),)
-    texts = []
-    untitled = replace(options, title=None)
-    if options.title:
-        texts.append(_alone(untitled, "title", f"<{cards.caption(printable(options.title))}>"))
-    for i, keys in enumerate(rows):
-        dot = _digraph(replace(untitled, rankdir="TB") if i in upright else untitled)
-        if arrows.straight:
-            dot.graph_attr["splines"] = "line"
-        _row(dot, scene, arrows, boxes, keys, {}, f".{i}", {x for row in rows[:i] for x in row})
-        texts.append(str(dot.source))
-    if below:
-        texts.append(_alone(untitled, "legend", below["label"]))
-    return tuple(texts)
+        parts = (_part(x, here, number, before) for x in self.scene.plan.clusters)
+        clusters = [part for part in parts if part]
+        framed = {key for cluster in clusters for key in cluster.members}
+        attributes = {"peripheries": "0", "margin": "0", **below}
+        with dot.subgraph(name=f"cluster_values{number}", graph_attr=attributes) as body:
+            loose = [key for key in row if key not in framed]
+            self._fill(body, loose, clusters, -1 if options.rankdir == "LR" else 1)
+            for tail, head, attributes in self.arrows:
+                if head in here and (tail in here or AT in tail):
+                    body.edge(tail, head, **attributes)
+        return str(dot.source)
 
+    def _fill(self, body: Any, keys: Sequence[str], clusters: Sequence[Cluster], step: int) -> None:
+        """Put boxes into a frame, and frames into it; with step -1 in reverse.
 
-def _rows(
-    scene: Scene, arrows: Arrows, boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]]
-) -> tuple[list[list[str]], set[int]]:
-    """Choose the boxes of each row; and the rows that run from top to bottom, to have room.
-
-    If all do, what is drawn is not divided.
-    """
-    if scene.options.width is None or not arrows.wide:
-        return [list(boxes)], set()
-    sizes = {key: label_size(drawn[0][1]["label"]) for key, drawn in boxes.items()}
-    on_edges = {
-        (start.partition(AT)[0], end): label_size(attributes["label"])[0]
-        for start, end, attributes in arrows if "label" in attributes
-    }  # fmt: skip
-    many = set(arrows.mentions)
-    edges = [edge for edge in arrows.edges if edge not in many]
-    mentioned = {key: label_size(_mention(scene, key)["label"]) for key in boxes}
-    found = Rows(
-        sizes, mentioned, edges, many, scene.plan.clusters, on_edges, arrows.beside, arrows.levelled
-    )
-    rows = found.chosen(scene.options.width)
-    if len(rows) == 1:
-        return rows, set()
-    if scene.options.turns and found.reads_down(rows, scene.options.width):
-        return rows, set(range(len(rows)))
-    arrows.in_rows(rows)
-    return rows, {i for i, row in enumerate(rows) if found.upright(row, scene.options.width)}
-
-
-def _row(
-    dot: Any,
-    scene: Scene,
-    arrows: Arrows,
-    boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]],
-    row: Sequence[str],
-    below: Mapping[str, str],
-    number: str = "",
-    before: Collection[str] = (),
-) -> None:
-    """Put the boxes of a row into a picture, with their frames and arrows."""
-    here = set(row)
-    parts = (_part(x, here, number, before) for x in scene.plan.clusters)
-    clusters = [part for part in parts if part]
-    framed = {key for cluster in clusters for key in cluster.members}
-    attributes = {"peripheries": "0", "margin": "0", **below}
-    with dot.subgraph(name=f"cluster_values{number}", graph_attr=attributes) as body:
-        loose = [key for key in row if key not in framed]
-        _fill(body, loose, clusters, boxes, arrows, -1 if dot.graph_attr["rankdir"] == "LR" else 1)
-        for tail, head, attributes in arrows:
-            if head in here and (tail in here or AT in tail):
-                body.edge(tail, head, **attributes)
+        From left to right, Graphviz puts what a frame lists first at the bottom.
+        """
+        beside, levelled = self.arrows.beside, self.arrows.levelled
+        for key in keys[::step]:
+            for identifier, attributes in self.boxes[key][::step]:
+                body.node(identifier, **attributes)
+        for key in keys:
+            if beside.get(key) in keys:
+                with body.subgraph(graph_attr={"rank": "same"}) as pair:
+                    pair.edge(key, beside[key], style="dotted", arrowhead="none", weight="10")
+            if levelled.get(key) in keys:
+                with body.subgraph(graph_attr={"rank": "same"}) as pair:
+                    pair.node(key)
+                    pair.node(levelled[key])
+        for cluster in clusters[::step]:
+            name, *rest = cluster.title.split(" · ")
+            rest = ["continued"] if cluster.continued else rest
+            small = "".join(f" · {part}" for part in rest)
+            heading = words(name, QUIET, bold=True) + words(small, QUIET, SMALL)
+            label = table(row(cell(heading, ALIGN="LEFT")), gap(12))  # An arrow may pass below it.
+            frame = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
+            with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=frame) as inside:
+                self._fill(inside, cluster.boxes, cluster.inner, step)
 
 
 def _part(
@@ -192,40 +215,6 @@ def _mention(scene: Scene, key: str) -> dict[str, Any]:
     return {"label": f"<{label}>", "tooltip": hint, "_attributes": {"class": "mention"}}
 
 
-def _fill(
-    body: Any,
-    keys: Sequence[str],
-    clusters: Sequence[Cluster],
-    boxes: Mapping[str, Sequence[tuple[str, dict[str, Any]]]],
-    arrows: Arrows,
-    step: int,
-) -> None:
-    """Put boxes into a frame, and frames into it; with step -1 in reverse.
-
-    From left to right, Graphviz puts what a frame lists first at the bottom.
-    """
-    for key in keys[::step]:
-        for identifier, attributes in boxes[key][::step]:
-            body.node(identifier, **attributes)
-    for key in keys:
-        if arrows.beside.get(key) in keys:
-            with body.subgraph(graph_attr={"rank": "same"}) as pair:
-                pair.edge(key, arrows.beside[key], style="dotted", arrowhead="none", weight="10")
-        if arrows.levelled.get(key) in keys:
-            with body.subgraph(graph_attr={"rank": "same"}) as pair:
-                pair.node(key)
-                pair.node(arrows.levelled[key])
-    for cluster in clusters[::step]:
-        name, *rest = cluster.title.split(" · ")
-        rest = ["continued"] if cluster.continued else rest
-        small = "".join(f" · {part}" for part in rest)
-        heading = words(name, QUIET, bold=True) + words(small, QUIET, SMALL)
-        label = table(row(cell(heading, ALIGN="LEFT")), gap(12))  # An arrow may pass below it.
-        frame = FRAME | {"label": f"<{label}>", "tooltip": _plain(cluster.title)}
-        with body.subgraph(name=f"cluster_{cluster.id}", graph_attr=frame) as inside:
-            _fill(inside, cluster.boxes, cluster.inner, boxes, arrows, step)
-
-
 def _digraph(options: Options) -> Any:
     """Return an empty picture."""
     try:
@@ -236,21 +225,17 @@ def _digraph(options: Options) -> Any:
             "    python -m pip install graphviz",
             name="graphviz",
         ) from None
+    titled = {}
+    if options.title:
+        titled = {"label": f"<{cards.caption(printable(options.title))}>", "labelloc": "t"}
     # What runs down for want of room stands closer together.
     narrow = {"nodesep": "0.2"} if options.turns and options.rankdir == "TB" else {}
     return graphviz.Digraph(
         "computation",
-        graph_attr={**GRAPH, **narrow, "rankdir": options.rankdir, **_caption(options.title)},
+        graph_attr={**GRAPH, **narrow, "rankdir": options.rankdir, **titled},
         node_attr={"shape": "plain", "fontname": FONT, "fontsize": str(TEXT)},
         edge_attr={"color": LINE, "penwidth": "1.2", "arrowsize": "0.8"},
     )
-
-
-def _caption(title: str | None) -> dict[str, str]:
-    """Return the attributes that put a title above."""
-    if not title:
-        return {}
-    return {"label": f"<{cards.caption(printable(title))}>", "labelloc": "t"}
 
 
 def _legend(scene: Scene, remarks: Sequence[str]) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """A finished picture."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,7 +8,7 @@ from typing import ClassVar
 
 from autograd_lite.draw import cards, mermaid, terminal
 from autograd_lite.draw.picture import Picture, framed_page
-from autograd_lite.draw.render import BREAK, LayoutError, render
+from autograd_lite.draw.render import BREAK, render
 from autograd_lite.draw.scene import Scene, scene
 from autograd_lite.draw.svg import svg
 from autograd_lite.draw.theme import Theme, recoloured
@@ -130,18 +128,11 @@ class Drawing(Picture):
         source = BREAK.join(self.rows)
         return recoloured(source) if self.theme == "dark" else source
 
-    def _repr_html_(self) -> str:
-        """Show the picture in a notebook; with `steps`, the page that steps through it."""
-        return framed_page(self.html(), self.subject) if self.steps else Picture._repr_html_(self)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """Show the picture in a notebook; with `steps`, the page that steps through it."""
+    def _shown(self) -> dict[str, str]:
+        """Return what a notebook shows: with `steps`, the page that steps through it."""
         if not self.steps:
-            return Picture._repr_mimebundle_(self, include, exclude)
-        try:
-            return {"text/plain": repr(self), "text/html": self._repr_html_()}
-        except LayoutError as error:
-            return {"text/plain": f"{self}\n{error}"}
+            return Picture._shown(self)
+        return {"text/html": framed_page(self.html(), self.subject)}
 
     def __str__(self) -> str:
         width = max(len(what) for what, _ in self.listing)

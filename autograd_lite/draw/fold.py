@@ -7,8 +7,6 @@ parameters are kept, unless there is no room for them, or there are many that on
 operations use.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
@@ -89,11 +87,9 @@ class Fold:
     @property
     def title(self) -> str:
         """What it stands for, in one line."""
-        if self.alike:
+        if self.alike or self.calls:
             return " · ".join(filter(None, self.heading))
-        if not self.calls:
-            return f"… {', '.join(self.contents)}"
-        return " · ".join(filter(None, self.heading))
+        return f"… {', '.join(self.contents)}"
 
 
 Box = Node | Fold
@@ -149,84 +145,80 @@ def _all_in(box: Box, steps: Mapping[str, Sequence[Node]]) -> list[Node]:
     return [x for node in members(box) for x in (*steps.get(node.id, ()), node)]
 
 
-def within(graph: Graph, plan: Plan, named: Collection[str], most: int) -> list[Box]:
-    """Fold until there are at most about so many boxes.
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Puts the values of a graph into boxes; `steps` and `carried` are those of the plan."""
 
-    - `plan`: the boxes that there would be.
-    - `named`: identifiers of values that are not to be in the run of a chain.
-    - `most`: how many boxes there may be.
-    """
-    outputs = {node.id for node in graph.outputs}
-    folded = _with_runs_folded(graph, plan.boxes, outputs.union(named))
-    if len(folded) > most:
-        leaves, shown = _with_middle_folded(folded, outputs, most)
-        home = planned(graph, shown, plan.steps, plan.carried).home
-        folded = _leaves_folded(graph, shown, leaves, max(1, most - len(shown)), home)
-    return folded
+    graph: Graph
+    steps: Mapping[str, Sequence[Node]]
+    carried: Collection[tuple[str, str]]
 
+    def planned(self, boxes: Iterable[Box]) -> Plan:
+        """Put boxes in order, and note which values are in which; a fold in a cycle opens."""
+        boxes = list(boxes)
+        while True:
+            home = {node.id: box.id for box in boxes for node in _all_in(box, self.steps)}
+            ordered = self._in_order(boxes, home)
+            if len(ordered) == len(boxes):
+                return Plan(tuple(ordered), home, steps=self.steps, carried=self.carried)
+            done = {box.id for box in ordered}
+            boxes = [
+                part
+                for box in boxes
+                for part in ([box] if isinstance(box, Node) or box.id in done else box.nodes)
+            ]
 
-def planned(
-    graph: Graph,
-    boxes: Iterable[Box],
-    steps: Mapping[str, Sequence[Node]] | None = None,
-    carried: Collection[tuple[str, str]] = (),
-) -> Plan:
-    """Put boxes in order, and note which values are in which; a fold that closes a cycle opens."""
-    boxes, steps = list(boxes), steps or {}
-    while True:
-        home = {node.id: box.id for box in boxes for node in _all_in(box, steps)}
-        ordered = _in_order(graph, boxes, home, steps, carried)
-        if len(ordered) == len(boxes):
-            return Plan(tuple(ordered), home, steps=steps, carried=carried)
-        done = {box.id for box in ordered}
-        boxes = [
-            part
-            for box in boxes
-            for part in ([box] if isinstance(box, Node) or box.id in done else box.nodes)
-        ]
+    def within(self, boxes: Iterable[Box], named: Collection[str], most: int) -> list[Box]:
+        """Fold until there are at most about so many boxes.
 
+        - `boxes`: those that there would be.
+        - `named`: identifiers of values that are not to be in the run of a chain.
+        - `most`: how many boxes there may be.
+        """
+        outputs = {node.id for node in self.graph.outputs}
+        boxes = self.planned(boxes).boxes
+        folded = _with_runs_folded(self.graph, boxes, outputs.union(named))
+        if len(folded) > most:
+            leaves, shown = _with_middle_folded(folded, outputs, most)
+            home = self.planned(shown).home
+            folded = _leaves_folded(self.graph, shown, leaves, max(1, most - len(shown)), home)
+        return folded
 
-def _in_order(
-    graph: Graph,
-    boxes: Sequence[Box],
-    home: Mapping[str, str],
-    steps: Mapping[str, Sequence[Node]],
-    carried: Collection[tuple[str, str]],
-) -> list[Box]:
-    """Sort boxes so that arrows lead onwards, by birth where there is a choice.
+    def _in_order(self, boxes: Sequence[Box], home: Mapping[str, str]) -> list[Box]:
+        """Sort boxes so that arrows lead onwards, by birth where there is a choice.
 
-    What lies on a cycle, or behind one, is left out.
-    """
-    position = {node.id: i for i, node in enumerate(graph)}
-    if not carried and not any(isinstance(box, Fold) for box in boxes):
-        return sorted(boxes, key=lambda box: position[box.id])
-    by_id = {box.id: box for box in boxes}
-    start = {}
-    waits: dict[str, set[str]] = {}
-    then: dict[str, list[str]] = {box.id: [] for box in boxes}
-    for box in boxes:
-        inside = _all_in(box, steps)
-        made = [node for node in inside if node.operands] or inside
-        start[box.id] = min(position[node.id] for node in made)
-        uses = {
-            home[x]
-            for node in inside for x in node.operands
-            if x in home and (node.id, x) not in carried
-        }  # fmt: skip
-        waits[box.id] = uses - {box.id}
-        for x in waits[box.id]:
-            then[x].append(box.id)
-    ready = [(start[key], key) for key, uses in waits.items() if not uses]
-    heapify(ready)
-    ordered = []
-    while ready:
-        _, key = heappop(ready)
-        ordered.append(by_id[key])
-        for other in then[key]:
-            waits[other].discard(key)
-            if not waits[other]:
-                heappush(ready, (start[other], other))
-    return ordered
+        What lies on a cycle, or behind one, is left out.
+        """
+        position = {node.id: i for i, node in enumerate(self.graph)}
+        if not self.carried and not any(isinstance(box, Fold) for box in boxes):
+            return sorted(boxes, key=lambda box: position[box.id])
+        by_id = {box.id: box for box in boxes}
+        start = {}
+        waits: dict[str, set[str]] = {}
+        then: dict[str, list[str]] = {box.id: [] for box in boxes}
+        for box in boxes:
+            inside = _all_in(box, self.steps)
+            made = [node for node in inside if node.operands] or inside
+            start[box.id] = min(position[node.id] for node in made)
+            uses = {
+                home[x]
+                for node in inside for x in node.operands
+                if x in home and (node.id, x) not in self.carried
+            }  # fmt: skip
+            waits[box.id] = uses - {box.id}
+            for x in waits[box.id]:
+                then[x].append(box.id)
+        ready = [(start[key], key) for key, uses in waits.items() if not uses]
+        heapify(ready)
+        ordered = []
+        while ready:
+            _, key = heappop(ready)
+            ordered.append(by_id[key])
+            for other in then[key]:
+                waits[other].discard(key)
+                if not waits[other]:
+                    heappush(ready, (start[other], other))
+        return ordered
 
 
 def _with_runs_folded(graph: Graph, drawn: Iterable[Box], kept: Collection[str]) -> list[Box]:

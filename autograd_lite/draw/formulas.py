@@ -4,8 +4,6 @@ The notation of an operation is Python or LaTeX; a picture has room for neither.
 from the same entry the short form of a textbook: ``σ(z1)``, ``(l2 − y)²``, ``syn1ᵀ``.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

@@ -5,8 +5,6 @@ with something, which is the local derivative. Any other rule is written out, wi
 gradient.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any

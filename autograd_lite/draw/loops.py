@@ -3,8 +3,6 @@
 Equal leaves, one for each round or many of one operation, are one box together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 

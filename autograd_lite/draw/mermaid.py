@@ -1,7 +1,5 @@
 """A computation as a Mermaid flowchart, which GitHub, GitLab and many editors draw in Markdown."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Miniatures of arrays that are too large to be written out: a heat map, or a histogram."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

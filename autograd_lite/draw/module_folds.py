@@ -53,43 +53,6 @@ def shut_calls(at: Homes, depth: int | None, patterns: Sequence[str] = ()) -> se
     return found
 
 
-def boxed(
-    graph: Graph,
-    at: Homes,
-    drawn: Sequence[Node],
-    shut: Collection[Call],
-    *,
-    roll: bool,
-    known: Known | None = None,
-) -> list[Box]:
-    """Put the values of a call that is shut into one box, and those of equal calls in a row.
-
-    - `at`: the calls that each value belongs to.
-    - `drawn`: the values that are to be in a box.
-    - `shut`: what is one box; the outermost counts.
-    - `roll`: whether of equal calls in a row only the first is drawn, or none where they are shut.
-    - `known`: what `rows` has found in this graph before.
-    """
-    fold_of: dict[str, Fold] = {}
-    for fold in rows(graph, at, shut, {} if known is None else known) if roll else ():
-        fold_of.update((node.id, fold) for node in fold.nodes)
-        fold.nodes = []
-    single: dict[Call, Fold] = {}
-    boxes: list[Box] = []
-    for node in drawn:
-        home = fold_of.get(node.id)
-        if home is None:
-            call = next((call for call in at[node.id] if call in shut), None)
-            if call is None:
-                boxes.append(node)
-                continue
-            home = single.setdefault(call, Fold("", calls=(call,)))
-        if not home.nodes:
-            boxes.append(home)
-        home.nodes.append(node)
-    return [_finished(box) if isinstance(box, Fold) else box for box in boxes]
-
-
 def _finished(fold: Fold) -> Box:
     """Give a fold its identifier and its parameter count; a single value is not a fold."""
     operations = [node for node in fold.nodes if node.operands]
@@ -112,36 +75,93 @@ class _Item:
     nodes: list[Node] = field(default_factory=list)
 
 
-Known = dict[tuple[int, str, int], tuple[int, int]]
-"""The longest row from an item on, by level, first value, and number of items that follow."""
+class ModuleFolds:
+    """Folds the modules of a graph, given the calls that each value belongs to."""
 
+    def __init__(self, graph: Graph, at: Homes) -> None:
+        self.graph, self.at = graph, at
+        self.outputs = {node.id for node in graph.outputs}
+        # The longest row from an item on, by level, first value, and number of items that follow.
+        self.known: dict[tuple[int, str, int], tuple[int, int]] = {}
 
-def rows(graph: Graph, at: Homes, shut: Collection[Call], known: Known) -> list[Fold]:
-    """Find equal calls in a row, each of which uses the one before; make folds of what is hidden.
+    def boxed(self, drawn: Sequence[Node], shut: Collection[Call], *, roll: bool) -> list[Box]:
+        """Put the values of a call that is shut into one box, and those of equal calls in a row.
 
-    A row may have a period: of ``Linear, Tanh, Linear, Tanh, …`` two make a block.
-    """
-    found: list[Fold] = []
-    levels: list[tuple[int, list[Node]]] = [(0, list(graph))]
-    outputs = {node.id for node in graph.outputs}
-    while levels:
-        level, nodes = levels.pop()
-        items = _items(at, nodes, level)
-        first = 0
-        while first < len(items):
-            key = level, items[first].nodes[0].id, len(items) - first
-            if key not in known:
-                known[key] = _longest(graph, items, first, at, level, outputs)
-            period, times = known[key]
-            blocks = [items[i : i + period] for i in range(first, first + period * times, period)]
-            first += max(1, period * times)
-            hidden = blocks
-            if any(x.call is not None and x.call not in shut for x in blocks[0]):
-                hidden = blocks[1:]
-                levels += [(level + 1, x.nodes) for x in blocks[0] if x.call and x.call not in shut]
-            if times > 1:
-                found.append(_fold_of(hidden, len(blocks)))
-    return found
+        - `drawn`: the values that are to be in a box.
+        - `shut`: what is one box; the outermost counts.
+        - `roll`: whether of equal calls in a row only the first is drawn, or none where they are
+          shut.
+        """
+        fold_of: dict[str, Fold] = {}
+        for fold in self._rows(shut) if roll else ():
+            fold_of.update((node.id, fold) for node in fold.nodes)
+            fold.nodes = []
+        single: dict[Call, Fold] = {}
+        boxes: list[Box] = []
+        for node in drawn:
+            home = fold_of.get(node.id)
+            if home is None:
+                call = next((call for call in self.at[node.id] if call in shut), None)
+                if call is None:
+                    boxes.append(node)
+                    continue
+                home = single.setdefault(call, Fold("", calls=(call,)))
+            if not home.nodes:
+                boxes.append(home)
+            home.nodes.append(node)
+        return [_finished(box) if isinstance(box, Fold) else box for box in boxes]
+
+    def _rows(self, shut: Collection[Call]) -> list[Fold]:
+        """Find equal calls in a row, each of which uses the one before; fold what is hidden.
+
+        A row may have a period: of ``Linear, Tanh, Linear, Tanh, …`` two make a block.
+        """
+        found: list[Fold] = []
+        levels: list[tuple[int, list[Node]]] = [(0, list(self.graph))]
+        while levels:
+            level, nodes = levels.pop()
+            items = _items(self.at, nodes, level)
+            first = 0
+            while first < len(items):
+                key = level, items[first].nodes[0].id, len(items) - first
+                if key not in self.known:
+                    self.known[key] = self._longest(items, first, level)
+                period, times = self.known[key]
+                last = first + period * times
+                blocks = [items[i : i + period] for i in range(first, last, period)]
+                first += max(1, period * times)
+                hidden = blocks
+                inside = [x for x in blocks[0] if x.call is not None and x.call not in shut]
+                if inside:
+                    hidden = blocks[1:]
+                    levels += [(level + 1, x.nodes) for x in inside]
+                if times > 1:
+                    found.append(_fold_of(hidden, len(blocks)))
+        return found
+
+    def _longest(self, items: Sequence[_Item], first: int, level: int) -> tuple[int, int]:
+        """Return period and number of the equal blocks in a row that start at an item."""
+        best = (1, 1)
+        for period in range(1, LONGEST_PERIOD + 1):
+            block = items[first : first + period]
+            if not any(item.call for item in block):
+                continue
+            before, times, links = _Block(self.graph, block, self.at, level), 1, None
+            while True:
+                start = first + period * times
+                block = items[start : start + period]
+                if len(block) < period or [x.call and x.call.kind for x in block] != before.kinds:
+                    break
+                after = _Block(self.graph, block, self.at, level)
+                link = before.link(self.graph, after, self.outputs)
+                if link is None or links not in (None, link):
+                    break
+                before, links, times = after, link, times + 1
+            if times >= FEWEST_IN_A_ROW and period * times > best[0] * best[1]:
+                best = (period, times)
+                if times > LONGEST_PERIOD:
+                    break  # A longer block repeats within these, and no further.
+        return best
 
 
 def _fold_of(blocks: Sequence[Sequence[_Item]], times: int) -> Fold:
@@ -173,38 +193,6 @@ def _items(at: Homes, nodes: Iterable[Node], level: int) -> list[_Item]:
         if at[leaf.id][level] in by_call:
             by_call[at[leaf.id][level]].nodes.append(leaf)
     return items
-
-
-def _longest(
-    graph: Graph,
-    items: Sequence[_Item],
-    first: int,
-    at: Homes,
-    level: int,
-    outputs: Collection[str],
-) -> tuple[int, int]:
-    """Return the period and the number of the equal blocks in a row that start at an item."""
-    best = (1, 1)
-    for period in range(1, LONGEST_PERIOD + 1):
-        block = items[first : first + period]
-        if not any(item.call for item in block):
-            continue
-        before, times, links = _Block(graph, block, at, level), 1, None
-        while True:
-            start = first + period * times
-            block = items[start : start + period]
-            if len(block) < period or [x.call and x.call.kind for x in block] != before.kinds:
-                break
-            after = _Block(graph, block, at, level)
-            link = before.link(graph, after, outputs)
-            if link is None or links not in (None, link):
-                break
-            before, links, times = after, link, times + 1
-        if times >= FEWEST_IN_A_ROW and period * times > best[0] * best[1]:
-            best = (period, times)
-            if times > LONGEST_PERIOD:
-                break  # A longer block repeats within these, and no further.
-    return best
 
 
 class _Block:

@@ -1,7 +1,5 @@
 """What the user calls the values of a computation."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping
 from types import FrameType
 from typing import Any

@@ -1,7 +1,5 @@
 """What all pictures have in common: they save themselves, and show themselves in a notebook."""
 
-from __future__ import annotations
-
 import os
 from html import escape
 from pathlib import Path
@@ -94,20 +92,23 @@ class Picture:
         """Return the contents of a file of some kind."""
         raise NotImplementedError
 
-    def _repr_html_(self) -> str:
-        """Show the picture in a notebook."""
-        return in_page(self.svg())
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """Show the picture in a notebook, or what it says where it cannot be laid out.
+    def _shown(self) -> dict[str, str]:
+        """Return what a notebook shows, by its type.
 
         HTML comes first wherever there is a choice, since it has the colours of the page around
         it; what does not trust that, GitHub say, takes the SVG.
         """
+        drawn = self.svg()
+        return {"text/html": in_page(drawn), "image/svg+xml": drawn}
+
+    def _repr_html_(self) -> str:
+        """Show the picture in a notebook."""
+        return self._shown()["text/html"]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Show the picture in a notebook, or what it says where it cannot be laid out."""
         del include, exclude  # What a front end cannot show, it ignores.
         try:
-            drawn = self.svg()
+            return {"text/plain": repr(self), **self._shown()}
         except LayoutError as error:
             return {"text/plain": f"{self}\n{error}"}
-        shown = in_page(drawn)
-        return {"text/plain": repr(self), "text/html": shown, "image/svg+xml": drawn}

@@ -1,7 +1,5 @@
 """Which boxes a picture has: what the user folds, what repeats, and what there is no room for."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -9,10 +7,10 @@ from typing import Any
 
 from autograd_lite.draw.backprop import hosts
 from autograd_lite.draw.clusters import Loop, clusters, deepest, way_there
-from autograd_lite.draw.fold import Box, Plan, planned, within
+from autograd_lite.draw.fold import Box, Plan, Planner
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.loops import rolled
-from autograd_lite.draw.module_folds import Known, boxed, check, shut_calls
+from autograd_lite.draw.module_folds import ModuleFolds, check, shut_calls
 from autograd_lite.functional.settings import check_counts, if_given
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.calls import Call
@@ -101,7 +99,8 @@ def plan(
     shut = shut_calls(_all_apart(graph, homes_of), folding.depth, folding.collapse)
     open_ = [
         loop for loop in repeated
-        if folding.loops and folding.roll is not False and not _is_shut(loop, homes_of, shut)
+        if folding.loops and folding.roll is not False
+        and not all(shut.intersection(homes_of[node.id]) for node in loop.body)
     ]  # fmt: skip
     roll_ = rolled(graph, open_, homes_of, names)
     frames_of = roll_.at
@@ -125,12 +124,12 @@ def plan(
     roll = bool(shut) if folding.roll is None else folding.roll
     roll = roll and not open_
 
-    known: Known = {}
+    modules, planner = ModuleFolds(graph, at), Planner(graph, steps, roll_.carried)
 
     def filled(shut: Collection[Call], *, roll: bool) -> list[Box]:
         boxes: list[Box] = [*drawn]
         if shut or roll:
-            boxes = boxed(graph, at, drawn, shut, roll=roll, known=known)
+            boxes = modules.boxed(drawn, shut, roll=roll)
         return [*roll_.groups, *boxes]
 
     boxes = filled(shut, roll=roll)
@@ -143,18 +142,12 @@ def plan(
         shut |= shut_calls(at, level)
         boxes = filled(shut, roll=folding.roll is not False and not open_)
     if len(boxes) > most:
-        whole = planned(graph, boxes, steps, roll_.carried)
-        boxes = within(graph, whole, {*kept, *roll_.hidden}, most)
-    found = planned(graph, boxes, steps, roll_.carried)
+        boxes = planner.within(boxes, {*kept, *roll_.hidden}, most)
+    found = planner.planned(boxes)
     stands = [(box.id, _stands_in(box, frames_of)) for box in found.boxes]
     frames = clusters(graph, frames_of, stands)
     remarks = _remarks(found, folding, squeezed=boxes is not asked)
     return replace(found, clusters=frames, remarks=tuple(remarks))
-
-
-def _is_shut(loop: Repetition, at: Homes, shut: Collection[Call]) -> bool:
-    """Return whether all operations of a loop are in modules that are one box each."""
-    return all(any(call in shut for call in at[node.id]) for node in loop.body)
 
 
 def _all_apart(graph: Graph, at: Homes) -> Homes:

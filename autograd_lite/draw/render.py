@@ -6,8 +6,6 @@ another one: nothing that it prints is seen, and a crash is an error message. Th
 ``fonts/`` make a picture look the same everywhere, on a machine without any font too.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import shutil

@@ -5,9 +5,8 @@ there, so no arrow runs from row to row. Rows are chosen so that they are as wid
 with little to mention, modules whole, and low together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
@@ -30,46 +29,35 @@ LONGEST = 40  # Computed boxes in a row.
 Size = tuple[float, float]
 
 
+@dataclass
 class Rows:
-    """Boxes, and what is known about them.
+    """Boxes, and what is known about them."""
 
-    - `sizes`: width and height of each box, in the order of computation.
-    - `mentioned`: and those of its mention in another row.
-    - `edges`: the arrows between them.
-    - `apart`: arrows that come from a mention wherever they are.
-    - `clusters`: the frames.
-    - `on_edges`: the widths of what stands on arrows.
-    - `beside`: boxes that stand below others.
-    - `levelled`: leaves that stand above or below their only use.
-    """
+    sizes: Mapping[str, Size]  # Width and height of each box, in the order of computation,
+    mentioned: Mapping[str, Size]  # and those of its mention in another row.
+    edges: Sequence[tuple[str, str]]  # The arrows between them.
+    many: Collection[tuple[str, str]]  # Arrows that come from a mention wherever they are.
+    clusters: Sequence[Cluster]  # The frames.
+    on_edges: Mapping[tuple[str, str], float]  # The widths of what stands on arrows.
+    beside: Mapping[str, str]  # Boxes that stand below others.
+    levelled: Collection[str]  # Leaves that stand above or below their only use.
 
-    def __init__(
-        self,
-        sizes: Mapping[str, Size],
-        mentioned: Mapping[str, Size],
-        edges: Sequence[tuple[str, str]],
-        apart: Collection[tuple[str, str]],
-        clusters: Sequence[Cluster],
-        on_edges: Mapping[tuple[str, str], float],
-        beside: Mapping[str, str],
-        levelled: Collection[str],
-    ) -> None:
-        self.sizes, self.on_edges, self.levelled = sizes, on_edges, levelled
-        self.mentioned = mentioned
+    def __post_init__(self) -> None:
+        sizes = self.sizes
         self.operands: dict[str, list[str]] = {key: [] for key in sizes}
         self.users: dict[str, list[str]] = {key: [] for key in sizes}
-        for start, end in edges:
+        for start, end in self.edges:
             self.operands[end].append(start)
             self.users[start].append(end)
         self.apart: dict[str, list[str]] = {key: [] for key in sizes}
-        for start, end in apart:
+        for start, end in self.many:
             self.apart[end].append(start)
         self.leaves = {key for key in sizes if not self.operands[key] and not self.apart[key]}
         self.frames: dict[str, list[Cluster]] = {key: [] for key in sizes}
-        for cluster in (inner for outer in clusters for inner in outer.walk()):
+        for cluster in (inner for outer in self.clusters for inner in outer.walk()):
             for key in cluster.members:
                 self.frames[key].append(cluster)
-        self.below = {low: high for high, low in beside.items()}
+        self.below = {low: high for high, low in self.beside.items()}
         self.units = self._units()
 
     def _units(self) -> list[list[str]]:
@@ -234,8 +222,7 @@ LINE = 1.2  # The height of a line of text, in sizes of type.
 
 def label_size(label: str) -> Size:
     """Return width and height of a label, in points; as Graphviz lays tables out."""
-    return _table(ET.fromstring(label.removeprefix("<").removesuffix(">") if label[:2] == "<<"
-                                else label))  # fmt: skip
+    return _table(ET.fromstring(label[1:-1] if label[:2] == "<<" else label))
 
 
 def _table(table: ET.Element) -> Size:

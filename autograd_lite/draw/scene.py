@@ -1,7 +1,5 @@
 """What is in a picture, before anything is laid out: every format is written from a `Scene`."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

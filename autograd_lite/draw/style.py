@@ -4,8 +4,6 @@ Every role differs in its outline as well as in its hue, so that a grey print ke
 hues are those of Okabe and Ito's palette, darkened to be legible as type on white.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Graphviz's SVG, made fit to stand in a page."""
 
-from __future__ import annotations
-
 from xml.etree import ElementTree as ET
 
 from autograd_lite.draw.blocks import WORD_JOINER

@@ -5,8 +5,6 @@ value to whatever uses it: ``├─▶`` where it is used, ``└─▶`` where i
 cross are ``┼``.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 from typing import Any

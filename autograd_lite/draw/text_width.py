@@ -4,8 +4,6 @@
 on every machine, and its text can be held to its place in viewers that have another font.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from functools import cache
 from pathlib import Path
@@ -18,7 +16,9 @@ FAMILY = "Picture Sans"
 def width_of(text: str, size: float, *, bold: bool = False) -> float:
     """Return how wide a line of text is laid out, in points."""
     advances = _advances("Bold" if bold else "Regular")
-    return size * sum(advances.get(ord(c), _guess(c)) for c in text)
+    # A character that another font will have to supply is taken to be square, or narrower.
+    guesses = (1.0 if unicodedata.east_asian_width(c) in "WF" else 0.6 for c in text)
+    return size * sum(advances.get(ord(c), x) for c, x in zip(text, guesses, strict=True))
 
 
 def covers(text: str) -> bool:
@@ -36,11 +36,6 @@ def wrapped(words: str, width: float, size: float, *, bold: bool = False) -> lis
         else:
             lines[-1] = longer
     return lines
-
-
-def _guess(character: str) -> float:
-    """Estimate the advance of a character that another font will have to supply, in ems."""
-    return 1.0 if unicodedata.east_asian_width(character) in "WF" else 0.6
 
 
 @cache

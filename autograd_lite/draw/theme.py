@@ -4,8 +4,6 @@ The dark colours keep the hues, which tell the roles apart for the colour-blind,
 lightness around. Every ink keeps a contrast of at least 4.5 to what it stands on.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 

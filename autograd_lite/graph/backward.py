@@ -1,7 +1,5 @@
 """The backward pass of a `Graph`, recorded: every gradient is a node that says whose it is."""
 
-from __future__ import annotations
-
 from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Which calls of modules made the values of a computation, and which of its leaves they hold."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

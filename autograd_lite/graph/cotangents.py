@@ -4,8 +4,6 @@ It runs the rules on the values that the graph holds. No tensor is touched: ``.g
 what was recorded stay as they are.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

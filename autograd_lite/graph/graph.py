@@ -298,7 +298,7 @@ class Graph(Nodes):
             (
                 node.id,
                 self._title(node),
-                self._made(node),
+                write(node, node.operands) if node.primitive else node.kind,
                 str(node.shape),
                 node.calls[-1].path or node.calls[-1].kind if node.calls else "",
                 f"{node.source}: {node.source.text}" if node.source else "",
@@ -321,7 +321,3 @@ class Graph(Nodes):
         if node.kind == "constant" and node.name is None and np.ndim(node.value) == 0:
             return f"{node.value:g}"
         return node.label
-
-    def _made(self, node: Node) -> str:
-        """Write the operation with the identifiers of its operands."""
-        return write(node, node.operands) if node.primitive else node.kind

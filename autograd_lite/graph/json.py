@@ -31,8 +31,6 @@ number, there is text: ``"nan"``, ``"inf"``, ``"-inf"``, complex numbers, and in
 the 53.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Container, Mapping, Sequence
@@ -40,7 +38,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.graph.calls import Call
 from autograd_lite.graph.node import Node, write
 from autograd_lite.graph.nodes import Nodes, homes, ordered_calls
 from autograd_lite.ops.writing import literal
@@ -87,7 +84,10 @@ def as_json(
     homes_of = homes(graph, names)
     at = {node.id: homes_of[node.id] for node in nodes}
     calls = {call: i for i, call in enumerate(ordered_calls(at))}
-    modules = [_text(_module(call)) for call in calls]
+    modules = [
+        _text({"path": x.path, "class": x.kind, "call": x.number, "parameters": x.parameters})
+        for x in calls
+    ]
     lines = [
         _text(
             _node(node, names.get(node.id), written)
@@ -102,16 +102,6 @@ def _list(lines: Sequence[str]) -> str:
     return "[\n" + ",\n".join(lines) + "\n]" if lines else "[]"
 
 
-def _module(call: Call) -> dict[str, Any]:
-    """Describe the call of a module."""
-    return {
-        "path": call.path,
-        "class": call.kind,
-        "call": call.number,
-        "parameters": call.parameters,
-    }
-
-
 def _text(part: Any) -> str:
     return json.dumps(part, allow_nan=False)
 
@@ -122,8 +112,7 @@ def _node(node: Node, name: str | None, written: Container[tuple[str, str]]) -> 
     def array(key: str, x: Any) -> Any:
         return entries(np.asarray(x)) if (node.id, key) in written else _summed_up(np.asarray(x))
 
-    made = node.primitive
-    value = np.asarray(node.value)
+    made, line, value = node.primitive, node.source, np.asarray(node.value)
     return {
         "id": node.id,
         "kind": node.kind,
@@ -137,7 +126,7 @@ def _node(node: Node, name: str | None, written: Container[tuple[str, str]]) -> 
         "dtype": value.dtype.name,
         "value": array("value", value),
         "grad": None if node.grad is None else array("grad", node.grad),
-        "source": _source(node),
+        "source": line and {"file": line.file, "line": line.line, "code": line.text},
         "gradient_of": list(node.gradient_of),
     }
 
@@ -148,12 +137,6 @@ def _summed_up(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     if array.dtype.kind in "iuf" and np.isfinite(array).all():
         found |= {"min": entry(array.min()), "mean": entry(array.mean()), "max": entry(array.max())}
     return found
-
-
-def _source(node: Node) -> dict[str, Any] | None:
-    """Say which line of code made a value."""
-    line = node.source
-    return line and {"file": line.file, "line": line.line, "code": line.text}
 
 
 def entries(array: np.ndarray[Any, Any]) -> Any:

@@ -1,7 +1,5 @@
 """One value of a recorded computation, and how its operation is written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The nodes of a computation: who uses whom, and which calls of modules each belongs to."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import overload
 

@@ -1,7 +1,5 @@
 """From tensors to nodes: everything that was computed on the way to them, in order of birth."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -139,13 +137,8 @@ def _in_order(roots: Iterable[Tensor]) -> list[Used]:
         tensor, value = waiting.pop()
         key = _key(tensor, value)
         if key not in found:
-            operands = _operands(tensor)
+            pairs = zip(operands_of(tensor), tensor._inputs[1::2], strict=True)
+            operands = [(x, used if x is None else x._as_it_was(used)) for x, used in pairs]
             found[key] = (tensor, value, operands)
             waiting += [(x, used) for x, used in operands if x is not None]
     return sorted(found.values(), key=lambda one: one[0]._birth)
-
-
-def _operands(tensor: Tensor) -> Operands:
-    """Return the operands of a tensor, None for a bare one, with the values that were used."""
-    pairs = zip(operands_of(tensor), tensor._inputs[1::2], strict=True)
-    return [(x, value if x is None else x._as_it_was(value)) for x, value in pairs]

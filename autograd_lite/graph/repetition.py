@@ -277,16 +277,18 @@ class _Trace:
 
     def _same(self, period: int) -> NDArray[np.bool_]:
         """Say of every operation whether it repeats after a period."""
-        same: NDArray[np.bool_] = self.kind[:-period] == self.kind[period:]
-        for which, back, look in zip(self.which, self.back, self.look, strict=True):
+        now, then = slice(None, -period), slice(period, None)
+        same: NDArray[np.bool_] = self.kind[now] == self.kind[then]
+        for k in range(MOST_OPERANDS):
             if not same.any():
                 break
-            same &= (
-                ((which[:-period] == which[period:]) & (look[:-period] == look[period:]))
-                | ((back[:-period] == back[period:]) & (back[period:] > 0))
-                | ((look[:-period] == look[period:]) & (look[period:] > 0))
-            )
+            same &= self._alike((k, now), (k, then))
         return same
+
+    def _alike(self, now: Any, then: Any) -> Any:
+        """Say of operands whether each is the very same, as far back, or looks the same."""
+        which, back, look = (x[now] == x[then] for x in (self.which, self.back, self.look))
+        return (which & look) | (back & (self.back[then] > 0)) | (look & (self.look[then] > 0))
 
     def aligned(self, first: int, last: int, period: int) -> tuple[int, int]:
         """Return where the first round starts, and how many there are.
@@ -316,16 +318,9 @@ class _Trace:
             return False
         at = np.arange(start + period, first + period)
         handed = at - self.back[:, then] < start + period
-        alike = (
-            (
-                (self.which[:, now] == self.which[:, then])
-                & (self.look[:, now] == self.look[:, then])
-            )
-            | ((self.back[:, now] == self.back[:, then]) & (self.back[:, then] > 0))
-            | ((self.look[:, now] == self.look[:, then]) & (self.look[:, then] > 0))
-            | (handed & (self.back[:, then] > 0))
-        )
-        return bool(alike.all())
+        everything = slice(None)
+        alike = self._alike((everything, now), (everything, then))
+        return bool((alike | (handed & (self.back[:, then] > 0))).all())
 
     def repetition(self, start: int, period: int, times: int) -> Repetition | None:
         """Sort the operands of all rounds into what is shared, handed on and given."""
@@ -355,7 +350,8 @@ class _Trace:
                 elif own[1:] == [-1] * (times - 1):
                     source = places[-1][1]
                     initial = None if places[0] is not None else used[0]
-                    if initial is not None and not _fits(initial, rounds[-1][source]):
+                    fits = initial is None or initial.shape == rounds[-1][source].shape
+                    if not fits and not _is_number(used[0]):
                         return None
                     if source not in carried or carried[source].initial is None:
                         carried[source] = Carried(source, initial)
@@ -390,7 +386,3 @@ def _look(x: Node) -> tuple[Any, ...]:
 
 def _dtype(x: Node) -> Any:
     return getattr(x.value, "dtype", None) or np.asarray(x.value).dtype
-
-
-def _fits(initial: Node, state: Node) -> bool:
-    return initial.shape == state.shape or _is_number(initial)

@@ -1,7 +1,5 @@
 """Where in the user's code an operation was recorded."""
 
-from __future__ import annotations
-
 import linecache
 import os
 import sys

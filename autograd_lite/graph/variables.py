@@ -1,7 +1,5 @@
 """What the variables of the user's code are bound to, for names."""
 
-from __future__ import annotations
-
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -167,11 +165,11 @@ def name_of_copy(value: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> str
     found = {
         name: id(array)
         for name, array in arrays.items()
-        if array.shape == value.shape and array.dtype == value.dtype and _equal(array, value)
+        if array.shape == value.shape and array.dtype == value.dtype and same(array, value)
     }
     return next(iter(found)) if len(set(found.values())) == 1 else None
 
 
-def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
+def same(a: NDArray[Any], b: NDArray[Any]) -> bool:
     """Compare entry by entry; two that are nan are equal."""
-    return bool(((a == b) | ((a != a) & (b != b))).all())
+    return a is b or bool(((a == b) | ((a != a) & (b != b))).all())

@@ -4,8 +4,6 @@ Who calls it decides what a cotangent is (an array, a Tensor, an Expression), wh
 means, and what a sum is. The walk decides the order, who gets something, and what has arrived.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Container, Sequence
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Arguments that are not operands: indices as an operation keeps them, and what is refused."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

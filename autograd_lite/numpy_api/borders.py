@@ -1,7 +1,5 @@
 """``np.pad`` in its modes that compute what they put around: statistics and ramps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -59,16 +57,15 @@ def _around(x: Any, pad_width: Any, settings: list[Any], border: Callable[..., A
     for axis, (widths, given) in enumerate(
         zip(_pairs(pad_width, x.ndim, "pad_width"), settings, strict=True)
     ):
-        sides = [border(x, axis, int(widths[i]), given[i], i == 1) for i in (0, 1)]
-        parts = [sides[0], x, sides[1]]
-        x = ops.concatenate(*[part for part in parts if part is not None], axis=axis)
+        before, behind = (
+            [border(x, axis, int(widths[i]), given[i], i == 1)] * bool(widths[i]) for i in (0, 1)
+        )
+        x = ops.concatenate(*before, x, *behind, axis=axis)
     return x
 
 
 def _turned(x: Any, axis: int, width: int, symmetric: bool, behind: bool) -> Any:
     """Return a border as ``reflect_type="odd"`` has it: turned by half a turn about the edge."""
-    if not width:
-        return None
     start, n = (0 if symmetric else 1), x.shape[axis]
     if width > n - start:
         raise ValueError(
@@ -84,8 +81,6 @@ def _turned(x: Any, axis: int, width: int, symmetric: bool, behind: bool) -> Any
 
 def _statistic(function: Callable[..., Any]) -> Callable[..., Any]:
     def border(x: Any, axis: int, width: int, length: Any, behind: bool) -> Any:
-        if not width:
-            return None
         n = x.shape[axis]
         length = n if length is None else min(int(length), n)
         chosen = slice(n - length, n) if behind else slice(0, length)
@@ -101,8 +96,6 @@ def _statistic(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _ramp(x: Any, axis: int, width: int, end: Any, behind: bool) -> Any:
     """From the edge to a value."""
-    if not width:
-        return None
     edge = x[(slice(None),) * axis + (slice(-1, None) if behind else slice(0, 1),)]
     steps = np.arange(width) / width
     lengths = [-1 if i == axis else 1 for i in range(x.ndim)]

@@ -3,8 +3,6 @@
 Where that would lose a gradient which nobody has given up by name, it is refused.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable
 from typing import Any, Self

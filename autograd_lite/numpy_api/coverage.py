@@ -1,7 +1,5 @@
 """What becomes of every function of NumPy's: ``python -m autograd_lite.numpy_api.coverage``."""
 
-from __future__ import annotations
-
 import argparse
 import textwrap
 from collections import Counter

@@ -4,8 +4,6 @@
 can be written to, so that one source serves both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

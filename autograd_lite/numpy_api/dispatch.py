@@ -5,8 +5,6 @@ operations, a composition of them, NumPy's own work on the bare values (where th
 derivative), or a TypeError that says so at the call.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib
 import inspect
@@ -20,7 +18,7 @@ from autograd_lite import ops
 from autograd_lite.core.later import add_spelling
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
-from autograd_lite.numpy_api import (
+from autograd_lite.numpy_api import (  # noqa: F401  (they fill the tables)
     borders,
     creation,
     einsum,
@@ -54,18 +52,14 @@ from autograd_lite.numpy_api.table import (
 )
 from autograd_lite.numpy_api.versions import MOVE
 
-COMPOSING = (
-    elementwise, shape, selection, products, reduction, statistics, linalg, einsum, polynomial,
-    signals, fourier, into, creation, borders,
-)  # fmt: skip
-"""The files that fill the tables; whoever looks a function up there needs them all."""
+Function = Callable[..., Any]
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
 
 ops.load()
 
 
-def call_function(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def call_function(function: Function, args: Args, kwargs: Kwargs) -> Any:
     """Do what a NumPy function does, on Tensors (the body of ``__array_function__``)."""
     if "out" in kwargs and is_recorder(kwargs["out"]):
         rest = {key: value for key, value in kwargs.items() if key != "out"}
@@ -94,9 +88,7 @@ def call_function(
     raise TypeError(refusal(function))
 
 
-def call_ufunc(
-    ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: Args, kwargs: Kwargs) -> Any:
     """Do what a universal function does, on Tensors (the body of ``__array_ufunc__``)."""
     name = _ufunc_name(ufunc, method)
     if method == "at":
@@ -131,10 +123,9 @@ def call_ufunc(
                 f"{name} on Tensors takes no {', '.join(f'{key}=' for key in given)}; {instead}."
             )
         return function(*inputs)
-    if method == "reduce" and ufunc in REDUCTIONS:
-        return call_function(REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
-    if method == "accumulate" and ufunc in ACCUMULATIONS:
-        return call_function(ACCUMULATIONS[ufunc], inputs, {"axis": 0, **kwargs})
+    whole = {"reduce": REDUCTIONS, "accumulate": ACCUMULATIONS}.get(method, {})
+    if ufunc in whole:
+        return call_function(whole[ufunc], inputs, {"axis": 0, **kwargs})
     composition = getattr(ufunc_methods, method, None)
     if composition is None or ufunc.nin != 2 or ufunc.nout != 1 or ufunc.signature is not None:
         raise TypeError(refusal(ufunc, name))
@@ -142,7 +133,7 @@ def call_ufunc(
     return _composed(composition, getattr(ufunc, method), inputs, given, name)
 
 
-def cast_for(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
+def cast_for(ufunc: np.ufunc, inputs: Args, dtype: Any) -> Args:
     """Return inputs in the types in which NumPy computes a result of this dtype, or its error."""
     given = [type(x) if type(x) in (int, float, complex) else as_array(x).dtype for x in inputs]
     results = (np.dtype(dtype),) * ufunc.nout
@@ -152,9 +143,7 @@ def cast_for(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any) -> tuple[Any,
     return tuple(map(cast, inputs, types))
 
 
-def _of_integers(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def _of_integers(function: Function, args: Args, kwargs: Kwargs) -> Any:
     """Let NumPy compute what has no gradient: new arrays, of integers and booleans alone.
 
     None if there are other Tensors, or none beside ``like=``, the result shares memory, or there is
@@ -198,7 +187,7 @@ def _wrapped(x: Any, like: Any) -> Any:
     return like._wrap(x[()])
 
 
-def _meaning_of(ufunc: np.ufunc) -> Callable[..., Any] | None:
+def _meaning_of(ufunc: np.ufunc) -> Function | None:
     """Return the operation or composition that a universal function stands for, if any."""
     function = BY_NUMPY_FUNCTION.get(ufunc) or COMPOSED.get(ufunc)
     scipys = "autograd_lite.numpy_api.special"
@@ -213,9 +202,7 @@ def _is_scipys(ufunc: np.ufunc) -> bool:
     return getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is ufunc
 
 
-def _into(
-    ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any], name: str
-) -> Any:
+def _into(ufunc: np.ufunc, method: str, inputs: Args, kwargs: Kwargs, name: str) -> Any:
     """Do what a universal function does, and write the result into an array or a Tensor."""
     rest = {key: value for key, value in kwargs.items() if key not in ("out", "where")}
     out, where = kwargs["out"], kwargs.get("where", True)
@@ -244,7 +231,7 @@ def _into(
 
 def _goes_without_saying(key: str, value: Any) -> bool:
     """Return whether an argument asks for what is done anyway; ``axis=None`` means all of them."""
-    usual: dict[str, Any] = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
+    usual: Kwargs = {"where": True, "casting": "same_kind", "order": "K", "subok": True}
     if value is None or isinstance(value, np.ndarray):
         return value is None and key != "axis"
     return bool(key in usual and value == usual[key])
@@ -267,7 +254,7 @@ def _no_out(name: str, out: Any = None) -> str:
     )
 
 
-def refusal(function: Callable[..., Any], name: str | None = None) -> str:
+def refusal(function: Function, name: str = "") -> str:
     """Return an error: a NumPy function has no derivative here, and what to do."""
     name = name or _name_of(function)
     if function in REFUSED:
@@ -280,7 +267,7 @@ def refusal(function: Callable[..., Any], name: str | None = None) -> str:
     )
 
 
-def _name_of(function: Callable[..., Any]) -> str:
+def _name_of(function: Function) -> str:
     """Return what the user wrote: ``np.linalg.inv``."""
     module = (function.__module__ or "").replace("numpy", "np", 1)
     return f"{module}.{function.__name__}" if module else function.__name__
@@ -290,16 +277,14 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 @functools.cache
-def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+def _signature(function: Function) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
     except ValueError:  # Written in C, without one.
         return None
 
 
-def _given(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> dict[str, Any] | None:
+def _given(function: Function, args: Args, kwargs: Kwargs) -> Kwargs | None:
     """Sort arguments by NumPy's own signature, without those that are as by default."""
     signature = _signature(function)
     if signature is None:
@@ -321,12 +306,7 @@ def _given(
     return given
 
 
-def _recorded(
-    primitive: Primitive,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
+def _recorded(primitive: Primitive, function: Function, args: Args, kwargs: Kwargs) -> Any:
     """Record an operation whose arguments are to be sorted first into operands and parameters."""
     count = len(primitive.operands)
     given = _given(function, args, kwargs)
@@ -346,11 +326,7 @@ def _recorded(
 
 
 def _composed(
-    composition: Callable[..., Any],
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    name: str | None = None,
+    composition: Function, function: Function, args: Args, kwargs: Kwargs, name: str = ""
 ) -> Any:
     """Call a composition; where it does not take all of NumPy's arguments, with those given."""
     try:

@@ -1,7 +1,5 @@
 """``np.einsum`` in all its forms, brought into the one that the operation takes."""
 
-from __future__ import annotations
-
 import string
 from typing import Any
 

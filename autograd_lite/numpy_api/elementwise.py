@@ -1,7 +1,5 @@
 """Functions of one number at a time, and choices."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -9,6 +7,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.numpy_api.table import (
+    COMPOSED,
     OF_COMPLEX,
     alike,
     as_array,
@@ -46,19 +45,6 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return bounded if high is None else ops.minimum(bounded, high)
 
 
-@composes(np.where)
-def where(condition: Any, *choices: Any) -> Any:
-    """Adapt ``np.where``, which gives positions if there is nothing to choose from."""
-    return ops.where(condition, *choices) if choices else np.where(values_of(condition))
-
-
-@composes(np.heaviside)
-def heaviside(x1: Any, x2: Any) -> Any:
-    """Compose ``np.heaviside``: a step; at 0 it is `x2`, and has its derivative."""
-    x = values_of(x1)
-    return ops.where(np.equal(x, 0), x2, np.heaviside(x, 0.0))
-
-
 @composes(np.ldexp)
 def ldexp(x1: Any, x2: Any) -> Any:
     """Compose ``np.ldexp``: a product with a power of 2, whose exponent is a whole number."""
@@ -79,12 +65,6 @@ def modf(x: Any) -> tuple[Any, Any]:
     fraction, whole = np.modf(x.data)
     finite = np.isfinite(whole)
     return laid_out(ops.where(finite, x - np.where(finite, whole, 0), fraction), fraction), whole
-
-
-@composes(np.divmod)
-def divmod(a: Any, b: Any) -> tuple[Any, Any]:
-    """Compose ``np.divmod``: only the remainder has a derivative."""
-    return np.floor_divide(values_of(a), values_of(b)), ops.remainder(a, b)
 
 
 @composes(np.nan_to_num)
@@ -129,29 +109,11 @@ def sign(x: Any) -> Any:
 OF_COMPLEX[np.sign] = sign
 
 
-@composes(np.positive)
-def positive(x: Any) -> Any:
-    """Adapt ``np.positive``, which makes a new array."""
-    return ops.copy(x)
-
-
-@composes(np.real_if_close)
-def real_if_close(a: Any, tol: Any = 100) -> Any:
-    """Adapt ``np.real_if_close``: the real part, if the other is as good as 0."""
-    return real(a) if np.isrealobj(np.real_if_close(a.data, tol)) else a
-
-
 @composes(np.unwrap)
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
     """Compose ``np.unwrap``: it adds whole periods, which have no derivative."""
     value = np.unwrap(p.data, discont, axis, period=period)
     return laid_out(p + (value - p.data), value)
-
-
-@composes(np.astype)
-def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    del device
-    return x.astype(dtype, copy=copy)
 
 
 @composes(np.full_like)
@@ -165,3 +127,29 @@ def full_like(
     if not getattr(fill_value, "requires_grad", False):
         return alike(a, np.full_like(like, values_of(fill_value)))
     return laid_out(ops.broadcast_to(fill_value.astype(like.dtype), shape=like.shape), like)
+
+
+@composes(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    del device
+    return x.astype(dtype, copy=copy)
+
+
+COMPOSED.update(
+    {
+        # Only the remainder has a derivative.
+        np.divmod: lambda a, b: (np.floor_divide(values_of(a), values_of(b)), ops.remainder(a, b)),
+        # A step; at 0 it is `x2`, and has its derivative.
+        np.heaviside: lambda x1, x2: ops.where(
+            np.equal(values_of(x1), 0), x2, np.heaviside(values_of(x1), 0.0)
+        ),
+        np.positive: lambda x: ops.copy(x),
+        np.real_if_close: lambda a, tol=100: (
+            real(a) if np.isrealobj(np.real_if_close(a.data, tol)) else a
+        ),
+        # It gives positions if there is nothing to choose from.
+        np.where: lambda condition, *choices: (
+            ops.where(condition, *choices) if choices else np.where(values_of(condition))
+        ),
+    }
+)

@@ -4,8 +4,6 @@ Each write to a tensor makes a new version of it. Where nobody else holds the ar
 share it, and each knows how many of the writes came before it.
 """
 
-from __future__ import annotations
-
 from sys import getrefcount
 from typing import Any
 

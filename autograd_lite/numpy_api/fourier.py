@@ -1,7 +1,5 @@
 """``numpy.fft``: transforms along several axes, Hermitian forms, shifts."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 They are missing as any other name is: ``hasattr`` says so, and ``dir`` does not list them.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

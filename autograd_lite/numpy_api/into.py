@@ -1,7 +1,5 @@
 """What writes into an array: into a Tensor, it is a recorded write, ``t[i] = v``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

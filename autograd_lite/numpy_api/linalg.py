@@ -1,7 +1,5 @@
 """``numpy.linalg``: what is not an operation of its own."""
 
-from __future__ import annotations
-
 import math
 import operator
 from typing import Any
@@ -108,12 +106,6 @@ def _svd_of_symmetric(a: Any) -> tuple[Any, Any, Any]:
     return u, s, transposed(u * sign[..., None, :])
 
 
-@composes(np.linalg.svdvals)
-def svdvals(x: Any, /) -> Any:
-    """Compose ``np.linalg.svdvals``: the singular values."""
-    return svd(x, compute_uv=False)
-
-
 # -------------------------------------------------------------------- solving
 
 
@@ -180,7 +172,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     m, n = a.shape
     rcond = lapack_cut(rcond, max(m, n), a.dtype)
     x = ops.matmul(pseudo_inverse(a, rcond), b)
-    s = svdvals(a)
+    s = svd(a, compute_uv=False)
     known = np.asarray(values_of(s))
     rank = np.intc((known > rcond * known.max(initial=0.0)).sum())
     if rank < n or m <= n:
@@ -285,7 +277,7 @@ def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: Any) -> Any:
     if ord in (None, "fro", "f"):
         return ops.vector_norm(x, axis=(i, j), keepdims=bool(keepdims))
     if ord in (2, -2, "nuc"):
-        s = svdvals(moved(x, (i, j), (-2, -1)))
+        s = svd(moved(x, (i, j), (-2, -1)), compute_uv=False)
         if ord == "nuc" or (ord == 2 and not s.shape[-1]):
             result = ops.sum(s, axis=-1)
         else:
@@ -321,7 +313,7 @@ def cond(x: Any, p: Any = None) -> Any:
     if p is not None and p not in (2, -2):
         x = matrices(x, "cond", square=True)
         return matrix_norm(x, ord=p) * matrix_norm(ops.inv(x), ord=p)
-    s = svdvals(x)
+    s = svd(x, compute_uv=False)
     with np.errstate(all="ignore"):  # A singular matrix has the condition inf.
         ratio = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
     undefined = np.isnan(ratio) & ~np.isnan(values_of(x)).any(axis=(-2, -1))
@@ -336,9 +328,3 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """Compose ``np.linalg.trace``: of matrices in the last two axes."""
     refuse("np.linalg.trace", "convert with t.astype(...)", dtype=dtype)
     return ops.trace(as_array(x), offset=offset, axis1=-2, axis2=-1)
-
-
-@composes(np.linalg.diagonal)
-def diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    """Compose ``np.linalg.diagonal``: of matrices in the last two axes."""
-    return ops.diagonal(as_array(x), offset=offset, axis1=-2, axis2=-1)

@@ -1,7 +1,5 @@
 """Freed memory stays with the process, for the next graph."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 

@@ -1,7 +1,5 @@
 """The methods of NumPy's arrays, for whatever records the operations done to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 

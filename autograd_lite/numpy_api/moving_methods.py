@@ -1,7 +1,5 @@
 """Methods that move entries, or pick them, and compute nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Self
 

@@ -1,7 +1,5 @@
 """Polynomials as sequences of coefficients, the highest power first."""
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 

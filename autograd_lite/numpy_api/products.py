@@ -1,7 +1,5 @@
 """Products of vectors, matrices and stacks of them."""
 
-from __future__ import annotations
-
 import math
 import operator
 import warnings
@@ -122,11 +120,6 @@ def _axes(axes: Any, ndim: int) -> list[int]:
     return normal
 
 
-@composes(np.linalg.tensordot)
-def tensordot_of_two(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
-    return tensordot(x1, x2, axes)
-
-
 @composes(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """Compose ``np.kron``: every entry of `a` times the whole of `b`, in its place."""
@@ -214,17 +207,6 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
     """Compose ``np.vecmat``: vectors times matrices."""
     vectors = mirrored(_stack(as_array(x1), "np.vecmat", "vectors", 1))[..., None, :]
     return ops.matmul(vectors, _stack(as_array(x2), "np.vecmat", "matrices", 2))[..., 0, :]
-
-
-@composes(np.linalg.vecdot)
-def vecdot_along(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """Compose ``np.linalg.vecdot``: dot products of vectors along an axis."""
-    return vecdot(x1, x2, axis=axis)
-
-
-@composes(np.linalg.matmul)
-def matmul(x1: Any, x2: Any, /) -> Any:
-    return ops.matmul(as_array(x1), as_array(x2))
 
 
 @composes(np.linalg.multi_dot)

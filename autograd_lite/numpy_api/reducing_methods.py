@@ -1,7 +1,5 @@
 """Methods that make one number of many, or a number for each place on the way."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Self
 

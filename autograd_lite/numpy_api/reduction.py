@@ -1,7 +1,5 @@
 """Sums, products, means and extremes of part of the entries; those of all are operations."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -32,26 +30,24 @@ def _counted(a: Any, axis: Any, keepdims: Any, where: Any) -> Any:
     return np.sum(counted, axis=axis, keepdims=keepdims, dtype=dtype)
 
 
-@extends(np.sum)
-def sum(
-    a: Any, axis: Any = None, dtype: Any = None, *,
-    keepdims: Any = False, initial: Any = None, where: Any = True,
-) -> Any:  # fmt: skip
-    """Compose ``np.sum`` of some of the entries, on top of a first one."""
-    a = cast(a, dtype)
-    total = ops.sum(_only(a, where, 0), axis=axis, keepdims=keepdims)
-    return total if initial is None else total + cast(initial, total.dtype)
+def _total(
+    of_all: Callable[..., Any], of_two: Callable[..., Any], neutral: int, numpy: Any
+) -> Callable[..., Any]:
+    """Make ``np.sum`` or ``np.prod`` of some of the entries, on top of a first one."""
+
+    @extends(numpy)
+    def total(
+        a: Any, axis: Any = None, dtype: Any = None, *,
+        keepdims: Any = False, initial: Any = None, where: Any = True,
+    ) -> Any:  # fmt: skip
+        found = of_all(_only(cast(a, dtype), where, neutral), axis=axis, keepdims=keepdims)
+        return found if initial is None else of_two(found, cast(initial, found.dtype))
+
+    return total
 
 
-@extends(np.prod)
-def prod(
-    a: Any, axis: Any = None, dtype: Any = None, *,
-    keepdims: Any = False, initial: Any = None, where: Any = True,
-) -> Any:  # fmt: skip
-    """Compose ``np.prod`` of some of the entries, on top of a first one."""
-    a = cast(a, dtype)
-    product = ops.prod(_only(a, where, 1), axis=axis, keepdims=keepdims)
-    return product if initial is None else product * cast(initial, product.dtype)
+sum = _total(ops.sum, ops.add, 0, np.sum)
+prod = _total(ops.prod, ops.multiply, 1, np.prod)
 
 
 @extends(np.mean)
@@ -105,16 +101,17 @@ def _ddof(ddof: Any, correction: Any) -> Any:
     return correction
 
 
-@composes(np.std)
-def std(
-    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
-    where: Any = True, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
-    """Compose ``np.std``: the root of the variance; its derivative is 0 where that is 0."""
-    return ops.sqrt(
-        var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean,
-            correction=correction)
-    )  # fmt: skip
+def _root_of(variance: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the standard deviation of a variance; its derivative is 0 where that is 0."""
+
+    @functools.wraps(variance)
+    def std(*args: Any, **kwargs: Any) -> Any:
+        return ops.sqrt(variance(*args, **kwargs))
+
+    return std
+
+
+composes(np.std)(_root_of(var))
 
 
 def of_nothing(a: Any, axis: Any, keepdims: Any, value: Any) -> Any:
@@ -183,16 +180,11 @@ def _var_of_numbers(
     return total / np.where(free > 0, free, np.asarray(np.nan, total.dtype))
 
 
-@functools.wraps(_var_of_numbers)
-def _std_of_numbers(*args: Any, **kwargs: Any) -> Any:
-    return ops.sqrt(_var_of_numbers(*args, **kwargs))
-
-
 _skipping_nan(np.nansum, sum)
 _skipping_nan(np.nanprod, prod)
 _skipping_nan(np.nanmean, mean)
 _skipping_nan(np.nanvar, _var_of_numbers)
-_skipping_nan(np.nanstd, _std_of_numbers)
+_skipping_nan(np.nanstd, _root_of(_var_of_numbers))
 
 
 def _nan_extreme(
@@ -225,54 +217,20 @@ nanmin = _nan_extreme(ops.min, ops.minimum, np.inf, np.nanmin)
 # ---------------------------------------------------------------- running
 
 
-@extends(np.cumsum)
-def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """Compose ``np.cumsum`` in another type."""
-    return ops.cumsum(cast(a, dtype), axis=axis)
+def _running(run: Callable[..., Any], neutral: int, numpy: Any, of_numbers: Any) -> None:
+    """Make ``np.cumsum`` or ``np.cumprod`` in another type, and the same of what is a number."""
+
+    @extends(numpy)
+    def running(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+        return run(cast(a, dtype), axis=axis)
+
+    @composes(of_numbers)
+    def skipping(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+        return running(_only(a, _numbers(a, True), neutral), axis, dtype)
 
 
-@extends(np.cumprod)
-def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """Compose ``np.cumprod`` in another type."""
-    return ops.cumprod(cast(a, dtype), axis=axis)
-
-
-@composes(np.nancumsum)
-def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    return cumsum(_only(a, _numbers(a, True), 0), axis, dtype)
-
-
-@composes(np.nancumprod)
-def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    return cumprod(_only(a, _numbers(a, True), 1), axis, dtype)
-
-
-def _running(x: Any, axis: Any, dtype: Any, first: float | None, run: Callable[..., Any]) -> Any:
-    """Run along the only axis, or the one that is said; with an entry for nothing in front."""
-    if axis is None:
-        if x.ndim > 1:
-            raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
-        axis = 0
-    result = run(x, axis, dtype)
-    if first is None:
-        return result
-    shape = [1 if i == axis % result.ndim else length for i, length in enumerate(result.shape)]
-    front = np.full(shape, first, result.dtype)
-    return ops.concatenate(front, result, axis=axis)
-
-
-@composes(np.cumulative_sum)
-def cumulative_sum(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
-) -> Any:
-    return _running(x, axis, dtype, 0 if include_initial else None, cumsum)
-
-
-@composes(np.cumulative_prod)
-def cumulative_prod(
-    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
-) -> Any:
-    return _running(x, axis, dtype, 1 if include_initial else None, cumprod)
+_running(ops.cumsum, 0, np.cumsum, np.nancumsum)
+_running(ops.cumprod, 1, np.cumprod, np.nancumprod)
 
 
 @composes(np.average)

@@ -1,7 +1,5 @@
 """Choosing entries, by conditions, positions and size."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -145,16 +143,6 @@ def unique(
     picked = ops.take(flat, indices=found[1], axis=0 if axis is None else axis)
     more = found[1 if return_index else 2 :]
     return (picked, *more) if more else picked
-
-
-@composes(np.unique_values)
-def unique_values(x: Any, /) -> Any:
-    return unique(x, equal_nan=False)
-
-
-@composes(np.union1d)
-def union1d(ar1: Any, ar2: Any) -> Any:
-    return unique(concatenate([ar1, ar2], None))
 
 
 @composes(np.intersect1d)

@@ -1,7 +1,5 @@
 """Rearranging, joining and splitting."""
 
-from __future__ import annotations
-
 import itertools
 import operator
 from collections.abc import Callable, Sequence
@@ -14,7 +12,15 @@ from autograd_lite import ops
 from autograd_lite.core.node import new_tensor
 from autograd_lite.core.operands import is_recorder
 from autograd_lite.numpy_api.in_place import Writes
-from autograd_lite.numpy_api.table import as_array, cast, composes, extends, laid_out, values_of
+from autograd_lite.numpy_api.table import (
+    COMPOSED,
+    as_array,
+    cast,
+    composes,
+    extends,
+    laid_out,
+    values_of,
+)
 from autograd_lite.numpy_api.views import show_writes
 
 
@@ -66,34 +72,6 @@ def stack(
 ) -> Any:
     """Adapt ``np.stack``, which takes a sequence."""
     return ops.stack(*(_joinable(x, dtype, casting) for x in arrays), axis=axis)
-
-
-@composes(np.vstack)
-def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    return concatenate([np.atleast_2d(x) for x in tup], 0, dtype=dtype, casting=casting)
-
-
-@composes(np.hstack)
-def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    parts = [np.atleast_1d(x) for x in tup]
-    axis = 0 if parts and parts[0].ndim == 1 else 1
-    return concatenate(parts, axis, dtype=dtype, casting=casting)
-
-
-@composes(np.dstack)
-def dstack(tup: Sequence[Any]) -> Any:
-    return concatenate([np.atleast_3d(x) for x in tup], 2)
-
-
-@composes(np.column_stack)
-def column_stack(tup: Sequence[Any]) -> Any:
-    parts = [as_array(x) for x in tup]
-    return concatenate([x if x.ndim > 1 else x.reshape((x.size, 1)) for x in parts], 1)
-
-
-@composes(np.append)
-def append(arr: Any, values: Any, axis: int | None = None) -> Any:
-    return concatenate([arr, values], axis)
 
 
 @composes(np.block)
@@ -196,59 +174,20 @@ def asfortranarray_like(nest: Any, dtype: Any = None, **ignored: Any) -> Any:
 # ---------------------------------------------------------------- splitting
 
 
-def _ends(ary: Any, indices_or_sections: Any, axis: int, *, even: bool) -> list[int]:
-    """Return where the parts begin and end."""
-    n = ary.shape[axis]
-    if np.ndim(values_of(indices_or_sections)):
-        return [0, *map(operator.index, values_of(indices_or_sections)), n]
-    sections = int(indices_or_sections)
-    if sections <= 0:
-        raise ValueError("number sections must be larger than 0.")
-    if even and n % sections:
-        raise ValueError("array split does not result in an equal division")
-    each, extras = divmod(n, sections)
-    return list(np.cumsum([0] + extras * [each + 1] + (sections - extras) * [each]))
-
-
 @composes(np.array_split)
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0, *, even: bool = False) -> Any:
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """Compose ``np.array_split``: slices."""
-    axis = normalize_axis_index(axis, ary.ndim)
-    ends = _ends(ary, indices_or_sections, axis, even=even)
+    axis, given = normalize_axis_index(axis, ary.ndim), values_of(indices_or_sections)
+    n = ary.shape[axis]
+    if np.ndim(given):
+        ends = [0, *map(operator.index, given), n]
+    else:
+        if int(given) <= 0:
+            raise ValueError("number sections must be larger than 0.")
+        each, extras = divmod(n, int(given))
+        ends = [0, *np.cumsum([each + (i < extras) for i in range(int(given))]).tolist()]
     before = (slice(None),) * axis
-    return [ary[(*before, slice(int(start), int(end)))] for start, end in itertools.pairwise(ends)]
-
-
-@composes(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    """Compose ``np.split``: parts of equal lengths."""
-    return array_split(ary, indices_or_sections, axis, even=True)
-
-
-@composes(np.hsplit)
-def hsplit(ary: Any, indices_or_sections: Any) -> Any:
-    if ary.ndim == 0:
-        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
-    return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
-
-
-@composes(np.vsplit)
-def vsplit(ary: Any, indices_or_sections: Any) -> Any:
-    if ary.ndim < 2:
-        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
-    return split(ary, indices_or_sections, 0)
-
-
-@composes(np.dsplit)
-def dsplit(ary: Any, indices_or_sections: Any) -> Any:
-    if ary.ndim < 3:
-        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
-    return split(ary, indices_or_sections, 2)
-
-
-@composes(np.unstack)
-def unstack(x: Any, /, *, axis: int = 0) -> Any:
-    return tuple(moveaxis(x, axis, 0))
+    return [ary[(*before, slice(start, end))] for start, end in itertools.pairwise(ends)]
 
 
 # ---------------------------------------------------------------- axes and shapes
@@ -317,69 +256,19 @@ def matrix_transpose(x: Any, /) -> Any:
     return swapaxes(x, -1, -2)
 
 
-@composes(np.moveaxis)
-def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    return ops.transpose(a, axes=_moved_order(a, source, destination))
-
-
 def moved(a: Any, source: Any, destination: Any) -> Any:
     """Move axes on the way to a result; where they are in order, there is nothing to record."""
-    order = _moved_order(a, source, destination)
-    return a if order == tuple(range(a.ndim)) else ops.transpose(a, axes=order)
-
-
-def _moved_order(a: Any, source: Any, destination: Any) -> tuple[int, ...]:
-    sources = normalize_axis_tuple(source, a.ndim, "source")
+    sources, places = (normalize_axis_tuple(x, a.ndim) for x in (source, destination))
     order = [i for i in range(a.ndim) if i not in sources]
-    for i, axis in sorted(
-        zip(normalize_axis_tuple(destination, a.ndim, "destination"), sources, strict=True)
-    ):
-        order.insert(i, axis)
-    return tuple(order)
-
-
-@composes(np.rollaxis)
-def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    """Compose ``np.rollaxis``: `start` counts the axes as they are before."""
-    axis = normalize_axis_index(axis, a.ndim)
-    if not -a.ndim <= start <= a.ndim:
-        raise np.exceptions.AxisError(start, a.ndim + 1, "start")
-    start += a.ndim * (start < 0)
-    return moveaxis(a, axis, start - (axis < start))
-
-
-@composes(np.fliplr)
-def fliplr(m: Any) -> Any:
-    return ops.flip(m, axis=1)
-
-
-@composes(np.flipud)
-def flipud(m: Any) -> Any:
-    return ops.flip(m, axis=0)
+    for place, axis in sorted(zip(places, sources, strict=True)):
+        order.insert(place, axis)
+    return a if order == list(range(a.ndim)) else ops.transpose(a, axes=tuple(order))
 
 
 def _each(arrays: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
     """Change several arrays, giving one for one, and a tuple for several."""
     changed = tuple(change(as_array(x)) for x in arrays)
     return changed[0] if len(changed) == 1 else changed
-
-
-@composes(np.atleast_1d)
-def atleast_1d(*arys: Any) -> Any:
-    return _each(arys, lambda x: x if x.ndim else x.reshape((1,)))
-
-
-@composes(np.atleast_2d)
-def atleast_2d(*arys: Any) -> Any:
-    return _each(arys, lambda x: x if x.ndim > 1 else x.reshape((1, x.size)))
-
-
-@composes(np.atleast_3d)
-def atleast_3d(*arys: Any) -> Any:
-    return _each(
-        arys,
-        lambda x: x if x.ndim > 2 else x.reshape((*x.shape, 1) if x.ndim == 2 else (1, x.size, 1)),
-    )
 
 
 @composes(np.broadcast_arrays)
@@ -400,3 +289,25 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         lying = [swapaxes(x, 0, 1) for x in lying]
     found = tuple(lying) if sparse else broadcast_arrays(*lying)
     return tuple(ops.copy(x, order="C") for x in found) if copy else found
+
+
+COMPOSED.update(
+    {
+        np.append: lambda arr, values, axis=None: concatenate([arr, values], axis),
+        np.column_stack: lambda tup: concatenate(
+            [x if x.ndim > 1 else x.reshape((x.size, 1)) for x in map(as_array, tup)], 1
+        ),
+        np.fliplr: lambda m: ops.flip(m, axis=1),
+        np.flipud: lambda m: ops.flip(m, axis=0),
+        np.atleast_1d: lambda *arys: _each(arys, lambda x: x if x.ndim else x.reshape((1,))),
+        np.atleast_2d: lambda *arys: _each(
+            arys, lambda x: x if x.ndim > 1 else x.reshape((1, x.size))
+        ),
+        np.atleast_3d: lambda *arys: _each(
+            arys,
+            lambda x: (
+                x if x.ndim > 2 else x.reshape((*x.shape, 1) if x.ndim == 2 else (1, x.size, 1))
+            ),
+        ),
+    }
+)

@@ -1,7 +1,5 @@
 """Sequences: convolution, correlation, interpolation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

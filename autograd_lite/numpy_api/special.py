@@ -4,8 +4,7 @@ It is loaded when the first of SciPy's universal functions meets a Tensor. Those
 operation by themselves stand in the operation's entry in `ops`.
 """
 
-from __future__ import annotations
-
+import functools
 from typing import Any
 
 import numpy as np
@@ -42,11 +41,6 @@ def _of_order(function: np.ufunc, operation: Primitive) -> None:
     COMPOSED[function] = called
 
 
-def _at_order(function: np.ufunc, operation: Primitive, v: int) -> None:
-    """Record ``j0(x)`` as the operation of this order."""
-    COMPOSED[function] = lambda x: operation(x, v=v)
-
-
 for _function, _operation in (
     (special.jv, cylinder.jv), (special.yv, cylinder.yv), (special.yn, cylinder.yv),
     (special.iv, cylinder.iv), (special.ive, cylinder.ive), (special.kv, cylinder.kv),
@@ -62,8 +56,8 @@ for _zero, _one, _operation in (
     (special.i0, special.i1, cylinder.iv), (special.i0e, special.i1e, cylinder.ive),
     (special.k0, special.k1, cylinder.kv), (special.k0e, special.k1e, cylinder.kve),
 ):  # fmt: skip
-    _at_order(_zero, _operation, 0)
-    _at_order(_one, _operation, 1)
+    COMPOSED[_zero] = functools.partial(_operation, v=0)
+    COMPOSED[_one] = functools.partial(_operation, v=1)
 
 
 @composes(special.betaincc)

@@ -1,7 +1,5 @@
 """Quantiles, covariances, differences and integrals."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable
@@ -33,20 +31,17 @@ COUNTED = 1000
 
 
 def _quantile(
-    a: Any, q: Any, axis: Any, method: str, keepdims: Any, *, skip_nan: bool, percent: bool
+    function: Any, plain: Any, a: Any, q: Any, axis: Any, method: str, keepdims: Any
 ) -> Any:
-    """Compute quantiles by any method of NumPy's.
+    """Compute quantiles by any method of NumPy's; `function` leaves nan out, or is `plain`.
 
     A quantile lies between two neighbours in order. At which place depends on their number alone:
     it is the same quantile of 0, 1, 2, …, which NumPy computes.
     """
-    a, q = as_array(a), values_of(q)
+    a, q, skip_nan = as_array(a), values_of(q), function is not plain
     if skip_nan and not a.size:
-        ignoring: Any = np.nanpercentile if percent else np.nanquantile
-        return of_nothing(
-            a, axis, keepdims, ignoring(values_of(a), q, axis=axis, keepdims=keepdims)
-        )
-    quantile: Any = np.percentile if percent else np.quantile
+        value = function(values_of(a), q, axis=axis, keepdims=keepdims)
+        return of_nothing(a, axis, keepdims, value)
     axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
     rows = moved(a, tuple(axes), tuple(range(len(axes))))
     rest = rows.shape[len(axes) :]
@@ -62,12 +57,12 @@ def _quantile(
     counts: Any = np.sum(np.where(unknown, 0, 1), axis=0) if skip_nan else np.array(n)
     known = not is_recorder(counts)
     nothing = counts == 0 if skip_nan else unknown.any(axis=0)  # Where one is nan, the result is.
-    dtype = quantile(np.zeros(1, a.dtype), q, method=method).dtype
+    dtype = plain(np.zeros(1, a.dtype), q, method=method).dtype
     some = np.unique(counts) if known or n > COUNTED else np.arange(n + 1)
     places = np.zeros((*np.shape(q), len(some)))
     for k, count in enumerate(some):
         if count:
-            places[..., k] = quantile(np.arange(float(count)), q, method=method)
+            places[..., k] = plain(np.arange(float(count)), q, method=method)
     lower = np.floor(places).astype(int)
     upper = np.minimum(lower + 1, np.maximum(some - 1, 0))
     share = (places - lower).astype(dtype)
@@ -123,10 +118,8 @@ def _picked(rows: Any, places: Any, rest: tuple[int, ...]) -> Any:
     return picked if flat.shape == places.shape else picked.reshape(places.shape)
 
 
-def _quantiles(
-    function: Callable[..., Any], *, skip_nan: bool, percent: bool
-) -> Callable[..., Any]:
-    """Compose one of NumPy's functions for quantiles."""
+def _quantiles(function: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
+    """Compose one of NumPy's functions for quantiles, given the one for which nan counts."""
 
     @composes(function)
     def quantile(
@@ -142,47 +135,36 @@ def _quantiles(
             raise TypeError(f"{name} has no derivative by q, got {q!r}. Pass its value: q.numpy().")
         if weights is not None:
             return _weighted(function, a, values_of(q), axis, method, keepdims, values_of(weights))
-        return _quantile(a, q, axis, method, keepdims, skip_nan=skip_nan, percent=percent)
+        return _quantile(function, plain, a, q, axis, method, keepdims)
 
     return quantile
 
 
 ALIKE = "every entry counts once, and the result is a new Tensor"
-quantile = _quantiles(np.quantile, skip_nan=False, percent=False)
-percentile = _quantiles(np.percentile, skip_nan=False, percent=True)
-nanquantile = _quantiles(np.nanquantile, skip_nan=True, percent=False)
-nanpercentile = _quantiles(np.nanpercentile, skip_nan=True, percent=True)
+quantile = _quantiles(np.quantile, np.quantile)
+percentile = _quantiles(np.percentile, np.percentile)
+nanquantile = _quantiles(np.nanquantile, np.quantile)
+nanpercentile = _quantiles(np.nanpercentile, np.percentile)
 
 
-def _median(
-    numpy: Callable[..., Any],
-    quantile: Callable[..., Any],
-    a: Any,
-    axis: Any,
-    out: Any,
-    keepdims: Any,
-) -> Any:
-    """Take the middle; of nothing, NumPy gives nan, where it has no other quantile."""
-    if a.size:
-        return quantile(a, 0.5, axis, out, keepdims=keepdims)
-    return numpy(values_of(a), axis, keepdims=keepdims) + ops.sum(a)
+def _median(function: Callable[..., Any], quantile: Callable[..., Any]) -> None:
+    """Compose ``np.median``, or the one of numbers: the two in the middle get half each."""
+
+    @composes(function)
+    def median(
+        a: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False,
+        keepdims: Any = False,
+    ) -> Any:  # fmt: skip
+        del overwrite_input
+        a = as_array(a)
+        if a.size:
+            return quantile(a, 0.5, axis, out, keepdims=keepdims)
+        # Of nothing, NumPy gives nan, where it has no other quantile.
+        return function(values_of(a), axis, keepdims=keepdims) + ops.sum(a)
 
 
-@composes(np.median)
-def median(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
-) -> Any:
-    """Compose ``np.median``: of an even number, the two in the middle get half each."""
-    del overwrite_input
-    return _median(np.median, quantile, as_array(a), axis, out, keepdims)
-
-
-@composes(np.nanmedian)
-def nanmedian(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
-) -> Any:
-    del overwrite_input
-    return _median(np.nanmedian, nanquantile, as_array(a), axis, out, keepdims)
+_median(np.median, quantile)
+_median(np.nanmedian, nanquantile)
 
 
 # ---------------------------------------------------------------- histograms

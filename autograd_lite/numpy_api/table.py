@@ -5,8 +5,6 @@ of operations, functions that NumPy computes from the values, having no derivati
 are refused, with the reason.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -78,8 +76,18 @@ CONVERSIONS: frozenset[Callable[..., Any]] = frozenset(
 )  # fmt: skip
 """What makes an array: handed over only with ``like=``."""
 
-COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {}
-"""NumPy functions that are compositions, or take their operands in a form of their own."""
+COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {
+    function: function._implementation
+    for function in (
+        untyped.cumulative_prod, untyped.cumulative_sum, untyped.dsplit, untyped.dstack,
+        untyped.hsplit, untyped.hstack, untyped.moveaxis, untyped.rollaxis, untyped.split,
+        untyped.union1d, untyped.unique_values, untyped.unstack, untyped.vsplit, untyped.vstack,
+        untyped.linalg.diagonal, untyped.linalg.matmul, untyped.linalg.svdvals,
+        untyped.linalg.tensordot, untyped.linalg.vecdot,
+    )
+}  # fmt: skip
+"""NumPy functions that are compositions, or take their operands in a form of their own. These
+here are NumPy's own compositions, of functions that take Tensors."""
 
 EXTENDED: dict[Callable[..., Any], Callable[..., Any]] = {}
 """Compositions for those calls of a function that have arguments which its entry does not take."""

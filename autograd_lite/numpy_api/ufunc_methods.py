@@ -4,8 +4,6 @@
 by one, and are right for every function, ``np.hypot.reduce`` and ``np.subtract.accumulate``.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

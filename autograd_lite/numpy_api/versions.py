@@ -4,8 +4,6 @@ A recorded value never changes: to write to a tensor makes it a new node, and wh
 on with the version that it used.
 """
 
-from __future__ import annotations
-
 import weakref
 from sys import getrefcount
 from typing import Any, Self
@@ -150,13 +148,11 @@ def let_go(t: Versioned, since: int) -> None:
         node = waiting.pop()
         birth = node._birth
         if any(x is not None and x._birth > birth for x in node._inputs[::2]):
-            node._inputs = tuple([_used(x, node) for x in node._inputs])
+            node._inputs = tuple([  # An array has no birth.
+                x._version_before(birth) if getattr(x, "_birth", 0) > birth else x
+                for x in node._inputs
+            ])  # fmt: skip
         for x in node._inputs[::2]:
             if x is not None and x._birth > since and x not in seen:
                 seen.add(x)
                 waiting.append(x)
-
-
-def _used(x: Any, by: Versioned) -> Any:
-    newer = getattr(x, "_birth", 0) > by._birth  # An array has none.
-    return x._version_before(by._birth) if newer else x

@@ -5,8 +5,6 @@ taken again when it is used after a write to `t`; and a write to it (``row = t[0
 ``t[0][1] = 2``) is one to `t`.
 """
 
-from __future__ import annotations
-
 from sys import getrefcount
 from typing import Any, NamedTuple
 

@@ -26,49 +26,25 @@ from autograd_lite.core.arithmetic import (
 from autograd_lite.core.later import later
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 
-# fmt: off
-# isort: off
 if TYPE_CHECKING:
-    from autograd_lite.ops.complex_numbers import angle, conjugate, imag
-    from autograd_lite.ops.contraction import einsum
-    from autograd_lite.ops.decompositions import cholesky, eig, eigh, inverse_or_zero, qr, svd
-    from autograd_lite.ops.elementwise import (
-        absolute, cbrt, clip, copysign, fmax, fmin, fmod, maximum, minimum, reciprocal, remainder,
-        sqrt, square, where,
-    )
-    from autograd_lite.ops.exponential import (
-        bessel, exp, exp2, expm1, i0, log, log1p, log2, log10, logaddexp, logaddexp2,
-    )
-    from autograd_lite.ops.fourier import fft, ifft, irfft, rfft
-    from autograd_lite.ops.indexing import assign, getitem, scatter_add
-    from autograd_lite.ops.linalg import (
-        cross, det, inv, logabsdet, mirror, pinv, solve, trace, vector_norm,
-    )
-    from autograd_lite.ops.neural import (
-        elu, erf, leaky_relu, log_softmax, logsumexp, mse, relu, sigmoid, softmax, softplus,
-    )
-    from autograd_lite.ops.rearranging import (
-        diagflat, diagonal, flip, pad, partition, repeat, resize, roll, rot90, sort, take,
-        take_along_axis, tile, tril, triu,
-    )
-    from autograd_lite.ops.recurrent import gru, lstm, rnn
-    from autograd_lite.ops.reduction import cumprod, cumsum, max, mean, min, prod, sum, var
-    from autograd_lite.ops.shape import (
-        broadcast_to, concatenate, expand_dims, reshape, squeeze, stack, transpose,
-    )
-    from autograd_lite.ops.signals import (
-        convolve, interp, interp_adjoint, interp_derivative, interp_derivative_adjoint,
-    )
-    from autograd_lite.ops.trigonometric import (
-        arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cos, cosh, deg2rad, hypot,
-        rad2deg, sin, sinc, sinh, tan, tanh,
-    )
-    from autograd_lite.ops.windows import (
-        conv, conv_input, conv_weight, max_pool, max_pool_adjoint, max_pool_pick, sum_pool,
-        sum_pool_adjoint,
-    )
+    from autograd_lite.ops.complex_numbers import *
+    from autograd_lite.ops.contraction import *
+    from autograd_lite.ops.decompositions import *
+    from autograd_lite.ops.elementwise import *
+    from autograd_lite.ops.exponential import *
+    from autograd_lite.ops.fourier import *
+    from autograd_lite.ops.indexing import *
+    from autograd_lite.ops.linalg import *
+    from autograd_lite.ops.neural import *
+    from autograd_lite.ops.rearranging import *
+    from autograd_lite.ops.recurrent import *
+    from autograd_lite.ops.reduction import *
+    from autograd_lite.ops.shape import *
+    from autograd_lite.ops.signals import *
+    from autograd_lite.ops.trigonometric import *
+    from autograd_lite.ops.windows import *
 
-# isort: on
+# fmt: off
 FAMILIES = {
     "autograd_lite.ops.complex_numbers": ("angle", "conjugate", "imag"),
     "autograd_lite.ops.contraction": ("einsum",),
@@ -157,20 +133,7 @@ def recorded_as(function: Any) -> Primitive | None:
 
 
 __all__ = [
-    "absolute", "add", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
-    "arctanh", "assign", "astype", "bessel", "broadcast_to", "cbrt", "cholesky", "clip",
-    "concatenate", "conjugate", "conv", "conv_input", "conv_weight", "convolve", "copy", "copysign",
-    "cos", "cosh", "cross", "cumprod", "cumsum", "deg2rad", "det", "diagflat", "diagonal", "divide",
-    "eig", "eigh", "einsum", "elu", "erf", "exp", "exp2", "expand_dims", "expm1", "fft", "flip",
-    "fmax", "fmin", "fmod", "getitem", "gru", "hypot", "i0", "ifft", "imag", "interp",
-    "interp_adjoint", "interp_derivative", "interp_derivative_adjoint", "inv", "inverse_or_zero",
-    "irfft", "leaky_relu", "log", "log1p", "log2", "log10", "log_softmax", "logabsdet", "logaddexp",
-    "logaddexp2", "logsumexp", "lstm", "matmul", "max", "max_pool", "max_pool_adjoint",
-    "max_pool_pick", "maximum", "mean", "min", "minimum", "mirror", "mse", "multiply", "negative",
-    "pad", "partition", "pinv", "power", "prod", "qr", "rad2deg", "real", "reciprocal", "relu",
-    "remainder", "repeat", "reshape", "resize", "rfft", "rnn", "roll", "rot90", "scatter_add",
-    "sigmoid", "sin", "sinc", "sinh", "softmax", "softplus", "solve", "sort", "sqrt", "square",
-    "squeeze", "stack", "subtract", "sum", "sum_pool", "sum_pool_adjoint", "svd", "take",
-    "take_along_axis", "tan", "tanh", "tile", "trace", "transpose", "tril", "triu", "var",
-    "vector_norm", "where",
+    "add", "astype", "copy", "divide", "matmul", "multiply", "negative", "power", "real",
+    "subtract",
 ]  # fmt: skip
+__all__ += [name for names in FAMILIES.values() for name in names]

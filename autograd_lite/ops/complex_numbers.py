@@ -5,15 +5,14 @@ The cotangent of ``z = x + 1j * y`` is the derivative of the result by `x`, minu
 `real` is in the core, which needs it where complex cotangents arrive at real numbers.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import Form, Notation, call
+from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import example, primitive
+from autograd_lite.ops.universal import ufunc
 
 
 @primitive(
@@ -28,29 +27,19 @@ def imag(x: Any) -> Any:
     return x.imag
 
 
-@primitive(
+conjugate = ufunc(
+    np.conjugate,
+    "Change the sign of the imaginary part.",
     x=lambda g, y, x: np.conjugate(g),
-    notation=Notation(
-        python=Form("np.conj({x:loose})"),
-        latex=Form(r"\overline{{{x:loose}}}"),
-        text=Form("conj({x:loose})"),
-    ),
-    numpy=(np.conjugate,),
+    notation=call("np.conj", r"\overline{{{x:loose}}}"),
     linear=("x",),
     takes_complex=True,
 )
-def conjugate(x: Any) -> Any:
-    """Change the sign of the imaginary part."""
-    return np.conjugate(x)
-
-
-def _turn(g: Any, x: Any, deg: bool) -> Any:
-    """Cotangent of what an angle was taken of: dx / x is how much it grows and how far it turns."""
-    return (-1j * (180 / math.pi if deg else 1)) * g / np.where(x == 0, np.inf, x)
 
 
 @primitive(
-    x=lambda g, y, x, deg: _turn(g, x, deg),
+    # dx / x is how much it grows, and how far it turns.
+    x=lambda g, y, x, deg: -1j * (180 / math.pi if deg else 1) * g / np.where(x == 0, np.inf, x),
     notation=call("np.angle", r"\mathrm{{arg}}\left({x:loose}\right)"),
     numpy=(np.angle,),
     domain={"x": "nonzero"},

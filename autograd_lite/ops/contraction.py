@@ -1,7 +1,5 @@
 """Sums of products, in Einstein's notation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -45,9 +43,7 @@ def _factor(g: Any, operands: tuple[Any, ...], i: int, subscripts: str, optimize
 
 
 @primitive(
-    operands=lambda g, y, *operands, i, subscripts, optimize: _factor(
-        g, operands, i, subscripts, optimize
-    ),
+    operands=lambda g, y, *operands, i, **how: _factor(g, operands, i, **how),
     notation=Notation(
         python=Form("np.einsum('{subscripts}', {operands}{parameters})"),
         latex=Form(r"\mathrm{{einsum}}_{{{subscripts}}}\left({operands}\right)"),

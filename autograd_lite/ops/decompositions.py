@@ -10,8 +10,6 @@ values that are equal, as far as can be told, are taken as 0, and so is the deri
 value at 0, where it has a kink like that of ``abs``.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

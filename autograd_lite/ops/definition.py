@@ -4,8 +4,6 @@ What is wrong with an entry is said by name when it is defined. The operations o
 without, and are held to the same rules by a test.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import sys

@@ -1,7 +1,5 @@
 """Roots, absolute values, remainders, and choices between two."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -9,152 +7,118 @@ import numpy as np
 from autograd_lite.core.notation import POWER, Form, Notation, call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.complex_numbers import direction
+from autograd_lite.ops.universal import ufunc
 
-
-@primitive(
+sqrt = ufunc(
+    np.sqrt,
+    "Square root; at 0, where its derivative has no bound, that is taken to be 0.",
+    r"\sqrt{{{x:loose}}}",
+    text="√({x:loose})",
     x=lambda g, y, x: g * 0.5 / np.where(y == 0, np.inf, y),
-    notation=call("np.sqrt", r"\sqrt{{{x:loose}}}", text="√({x:loose})"),
-    numpy=(np.sqrt,),
     domain={"x": "positive"},
     analytic=True,
 )
-def sqrt(x: Any) -> Any:
-    """Square root; at 0, where its derivative has no bound, that is taken to be 0."""
-    return np.sqrt(x)
 
-
-@primitive(
+cbrt = ufunc(
+    np.cbrt,
+    "Cube root; at 0, where its derivative has no bound, that is taken to be 0.",
+    r"\sqrt[3]{{{x:loose}}}",
+    text="∛({x:loose})",
     x=lambda g, y, x: g / (3 * np.where(y == 0, np.inf, y * y)),
-    notation=call("np.cbrt", r"\sqrt[3]{{{x:loose}}}", text="∛({x:loose})"),
-    numpy=(np.cbrt,),
     machine="np.copysign(np.cbrt({0}), {0})",  # Of -0.0, numba's is 0.0.
     domain={"x": "nonzero"},
 )
-def cbrt(x: Any) -> Any:
-    """Cube root; at 0, where its derivative has no bound, that is taken to be 0."""
-    return np.cbrt(x)
 
-
-@primitive(
+reciprocal = ufunc(
+    np.reciprocal,
+    "Divide 1 by it.",
+    Form(r"\frac{{1}}{{{x:loose}}}", POWER),
     x=lambda g, y, x: -g * (y * y),
-    notation=call("np.reciprocal", Form(r"\frac{{1}}{{{x:loose}}}", POWER)),
-    numpy=(np.reciprocal,),
     domain={"x": "nonzero"},
     analytic=True,
 )
-def reciprocal(x: Any) -> Any:
-    """Divide 1 by it."""
-    return np.reciprocal(x)
 
-
-@primitive(
+square = ufunc(
+    np.square,
+    "Multiply by itself.",
     x=lambda g, y, x: g * (2 * x),
     notation=Notation(
         python=Form("{x:tight} ** 2", POWER),
         latex=Form("{{{x:tight}}}^2", POWER),
         text=Form("{x:tight}²", POWER),
     ),
-    numpy=(np.square,),
     analytic=True,
 )
-def square(x: Any) -> Any:
-    """Multiply by itself."""
-    return np.square(x)
 
-
-@primitive(
+absolute = ufunc(
+    np.absolute,
+    "Absolute value; its derivative at 0 is 0.",
     x=lambda g, y, x: g * direction(x),
     takes_complex=True,
     notation=call("np.abs", r"\left|{x:loose}\right|", text="|{x:loose}|"),
-    numpy=(np.absolute,),
     domain={"x": "nonzero"},
     bends=True,
 )
-def absolute(x: Any) -> Any:
-    """Absolute value; its derivative at 0 is 0."""
-    return np.abs(x)
 
-
-@primitive(
+maximum = ufunc(
+    np.maximum,
+    "Larger of two, elementwise; where they are equal, each gets half of the cotangent.",
+    r"\max\left({a:loose}, {b:loose}\right)",
     a=lambda g, y, a, b: g * ((a > b) + 0.5 * (a == b)),
     b=lambda g, y, a, b: g * ((b > a) + 0.5 * (a == b)),
-    notation=call("np.maximum", r"\max\left({a:loose}, {b:loose}\right)"),
-    numpy=(np.maximum,),
     bends=True,
 )
-def maximum(a: Any, b: Any) -> Any:
-    """Larger of two, elementwise; where they are equal, each gets half of the cotangent."""
-    return np.maximum(a, b)
 
-
-@primitive(
+minimum = ufunc(
+    np.minimum,
+    "Smaller of two, elementwise; where they are equal, each gets half of the cotangent.",
+    r"\min\left({a:loose}, {b:loose}\right)",
     a=lambda g, y, a, b: g * ((a < b) + 0.5 * (a == b)),
     b=lambda g, y, a, b: g * ((b < a) + 0.5 * (a == b)),
-    notation=call("np.minimum", r"\min\left({a:loose}, {b:loose}\right)"),
-    numpy=(np.minimum,),
     bends=True,
 )
-def minimum(a: Any, b: Any) -> Any:
-    """Smaller of two, elementwise; where they are equal, each gets half of the cotangent."""
-    return np.minimum(a, b)
 
-
-@primitive(
+fmax = ufunc(
+    np.fmax,
+    "Larger of two, or the one that is a number; equal ones get half of the cotangent each.",
     a=lambda g, y, a, b: g * np.where(np.isnan(b), 1.0, (a > b) + 0.5 * (a == b)),
     b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b > a) + 0.5 * (a == b)),
-    numpy=(np.fmax,),
     bends=True,
 )
-def fmax(a: Any, b: Any) -> Any:
-    """Larger of two, or the one that is a number; equal ones get half of the cotangent each."""
-    return np.fmax(a, b)
 
-
-@primitive(
+fmin = ufunc(
+    np.fmin,
+    "Smaller of two, or the one that is a number; equal ones get half of the cotangent each.",
     a=lambda g, y, a, b: g * np.where(np.isnan(b), 1.0, (a < b) + 0.5 * (a == b)),
     b=lambda g, y, a, b: g * np.where(np.isnan(a), 1.0, (b < a) + 0.5 * (a == b)),
-    numpy=(np.fmin,),
     bends=True,
 )
-def fmin(a: Any, b: Any) -> Any:
-    """Smaller of two, or the one that is a number; equal ones get half of the cotangent each."""
-    return np.fmin(a, b)
 
-
-@primitive(
+copysign = ufunc(
+    np.copysign,
+    "Give `a` the sign of `b`; its derivative at ``a = 0`` is 0.",
     a=lambda g, y, a, b: g * (np.sign(a) * np.where(np.signbit(b), -1.0, 1.0)),
     b=None,
-    numpy=(np.copysign,),
     domain={"a": "nonzero", "b": "nonzero"},
 )
-def copysign(a: Any, b: Any) -> Any:
-    """Give `a` the sign of `b`; its derivative at ``a = 0`` is 0."""
-    return np.copysign(a, b)
 
-
-@primitive(
+remainder = ufunc(
+    np.remainder,
+    "Remainder of a division, with the sign of the divisor.",
+    r"{a:tight}\ \mathrm{{mod}}\ {b:tight}",
+    text="mod({a:loose}, {b:loose})",
     a=lambda g, y, a, b: g,
     b=lambda g, y, a, b: -g * np.floor(a / b),
-    notation=call(
-        "np.remainder", r"{a:tight}\ \mathrm{{mod}}\ {b:tight}", text="mod({a:loose}, {b:loose})"
-    ),
-    numpy=(np.remainder,),
     domain={"a": "positive", "b": "above one"},
 )
-def remainder(a: Any, b: Any) -> Any:
-    """Remainder of a division, with the sign of the divisor."""
-    return np.remainder(a, b)
 
-
-@primitive(
+fmod = ufunc(
+    np.fmod,
+    "Remainder of a division, with the sign of the dividend.",
     a=lambda g, y, a, b: g,
     b=lambda g, y, a, b: -g * np.trunc(a / b),
-    numpy=(np.fmod,),
     domain={"a": "positive", "b": "above one"},
 )
-def fmod(a: Any, b: Any) -> Any:
-    """Remainder of a division, with the sign of the dividend."""
-    return np.fmod(a, b)
 
 
 @primitive(

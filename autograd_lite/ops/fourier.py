@@ -3,8 +3,6 @@
 Its matrix is symmetric, so it is its own adjoint, up to what was cut off or filled up with zeros.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -27,11 +25,6 @@ def _to_length(x: Any, length: int, axis: int) -> Any:
 def _spectrum_back(g: Any, x: Any, axis: int, norm: Any, n: int | None = None) -> Any:
     """Cotangent of a sequence; half of a spectrum is of length `n` with zeros behind it."""
     return _to_length(fft(g, n=n, axis=axis, norm=norm), x.shape[axis], axis)
-
-
-def _sequence_back(g: Any, x: Any, axis: int, norm: Any) -> Any:
-    """Cotangent of a spectrum."""
-    return _to_length(ifft(g, axis=axis, norm=norm), x.shape[axis], axis)
 
 
 def _half_back(g: Any, x: Any, axis: int, norm: Any) -> Any:
@@ -68,7 +61,7 @@ def fft(x: Any, *, n: int | None = None, axis: int = -1, norm: Any = None) -> An
 
 
 @primitive(
-    x=lambda g, y, x, n, axis, norm: _sequence_back(g, x, axis, norm),
+    x=lambda g, y, x, n, axis, norm: _to_length(ifft(g, axis=axis, norm=norm), x.shape[axis], axis),
     notation=call("np.fft.ifft"),
     analytic=True,
     linear=("x",),

@@ -3,60 +3,45 @@
 The parameters of incomplete ones are static: their derivatives have no closed form.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 from scipy import special
 
 from autograd_lite.core.primitive import example
-from autograd_lite.ops.entropies import in_kind, scipys, with_parameters, xlog1py, xlogy
+from autograd_lite.ops.entropies import scipys, with_parameters, xlog1py, xlogy
 
 SHAPES = ((2, 3), ())
 
 
-def _next(x: Any, n: Any) -> Any:
-    return polygamma(x, n=n + 1)
-
-
-@with_parameters(
+polygamma = with_parameters(
+    special.polygamma,
+    "Return the derivative of order `n` of `digamma`.",
     r"\psi^{{({n})}}\left({x:loose}\right)",
-    x=lambda g, y, x, n: g * _next(x, n),
+    compute=lambda n, x: special.polygamma(n, x)[()],
+    x=lambda g, y, x, n: g * polygamma(x, n=n + 1),
     domain={"x": "positive"},
     examples=tuple(example(shape, n=n) for shape, n in zip(SHAPES, (1, 3), strict=True)),
 )
-def polygamma(x: Any, *, n: Any) -> Any:
-    """Return the derivative of order `n` of `digamma`."""
-    return np.asarray(special.polygamma(n, x), x.dtype if x.dtype.kind == "f" else None)[()]
 
-
-@scipys(
+digamma = scipys(
     special.digamma,
+    "Return the derivative of the logarithm of the gamma function.",
     r"\psi\left({x:loose}\right)",
+    name="digamma",
     text="ψ({x:loose})",
     x=lambda g, y, x: g * polygamma(x, n=1),
     domain={"x": "positive"},
 )
-def digamma(x: Any) -> Any:
-    """Return the derivative of the logarithm of the gamma function."""
-    return special.digamma(x)
 
-
-@scipys(
+gamma = scipys(
     special.gamma,
+    "Gamma function: the factorial of ``x - 1``.",
     r"\Gamma\left({x:loose}\right)",
     text="Γ({x:loose})",
     x=lambda g, y, x: g * (y * digamma(x)),
     domain={"x": "positive"},
 )
-def gamma(x: Any) -> Any:
-    """Gamma function: the factorial of ``x - 1``."""
-    return special.gamma(x)
-
-
-def _less(q: Any, s: Any) -> Any:
-    return -s * zeta(q, s=s + 1)
 
 
 def _reciprocal(g: Any, y: Any, x: Any) -> Any:
@@ -69,93 +54,75 @@ def _reciprocal(g: Any, y: Any, x: Any) -> Any:
     return g * np.where(pole, reflected, -y * digamma(away))
 
 
-@scipys(
+rgamma = scipys(
     special.rgamma,
+    "Return ``1 / gamma(x)``, which is 0 at the poles of the gamma function.",
     r"\frac{{1}}{{\Gamma\left({x:loose}\right)}}",
     text="1/Γ({x:loose})",
     x=_reciprocal,
     domain={"x": "positive"},
     jax="",
 )
-def rgamma(x: Any) -> Any:
-    """Return ``1 / gamma(x)``, which is 0 at the poles of the gamma function."""
-    return special.rgamma(x)
 
-
-@scipys(
+gammaln = scipys(
     special.gammaln,
+    "Logarithm of the absolute value of the gamma function.",
     r"\ln\left|\Gamma\left({x:loose}\right)\right|",
     text="ln|Γ({x:loose})|",
     x=lambda g, y, x: g * digamma(x),
     domain={"x": "positive"},
 )
-def gammaln(x: Any) -> Any:
-    """Logarithm of the absolute value of the gamma function."""
-    return special.gammaln(x)
 
-
-@with_parameters(
+zeta = with_parameters(
+    special.zeta,
+    "Hurwitz's zeta function: the sum of ``1 / (k + q)**s`` for k from 0 on.",
     r"\zeta\left({s}, {q:loose}\right)",
     text="ζ({s}, {q:loose})",
-    q=lambda g, y, q, s: g * _less(q, s),
+    q=lambda g, y, q, s: g * (-s * zeta(q, s=s + 1)),
     domain={"q": "positive"},
     examples=tuple(example(shape, s=s) for shape, s in zip(SHAPES, (2, 3.5), strict=True)),
 )
-def zeta(q: Any, *, s: Any) -> Any:
-    """Hurwitz's zeta function: the sum of ``1 / (k + q)**s`` for k from 0 on."""
-    return special.zeta(s, q)
 
 
 # -------------------------------------------------------------------- of two arguments
 
 
-@scipys(
+beta = scipys(
     special.beta,
+    "Beta function: ``gamma(a) * gamma(b) / gamma(a + b)``.",
     r"\mathrm{{B}}\left({a:loose}, {b:loose}\right)",
     a=lambda g, y, a, b: g * (y * (digamma(a) - digamma(a + b))),
     b=lambda g, y, a, b: g * (y * (digamma(b) - digamma(a + b))),
     domain={"a": "positive", "b": "positive"},
 )
-def beta(a: Any, b: Any) -> Any:
-    """Beta function: ``gamma(a) * gamma(b) / gamma(a + b)``."""
-    return special.beta(a, b)
 
-
-@scipys(
+betaln = scipys(
     special.betaln,
+    "Logarithm of the absolute value of the beta function.",
     r"\ln\mathrm{{B}}\left({a:loose}, {b:loose}\right)",
     a=lambda g, y, a, b: g * (digamma(a) - digamma(a + b)),
     b=lambda g, y, a, b: g * (digamma(b) - digamma(a + b)),
     domain={"a": "positive", "b": "positive"},
 )
-def betaln(a: Any, b: Any) -> Any:
-    """Logarithm of the absolute value of the beta function."""
-    return special.betaln(a, b)
 
-
-@scipys(
+poch = scipys(
     special.poch,
+    "Pochhammer's symbol: ``gamma(a + b) / gamma(a)``.",
     r"\left({a:loose}\right)_{{{b:loose}}}",
     a=lambda g, y, a, b: g * (y * (digamma(a + b) - digamma(a))),
     b=lambda g, y, a, b: g * (y * digamma(a + b)),
     domain={"a": "positive", "b": "positive"},
 )
-def poch(a: Any, b: Any) -> Any:
-    """Pochhammer's symbol: ``gamma(a + b) / gamma(a)``."""
-    return special.poch(a, b)
 
-
-@scipys(
+binom = scipys(
     special.binom,
+    "Binomial coefficient: how many ways there are to choose `b` things among `a`.",
     r"\binom{{{a:loose}}}{{{b:loose}}}",
     a=lambda g, y, a, b: g * (y * (digamma(a + 1) - digamma(a - b + 1))),
     b=lambda g, y, a, b: g * (y * (digamma(a - b + 1) - digamma(b + 1))),
     domain={"a": "above one", "b": "probability"},
     jax="",
 )
-def binom(a: Any, b: Any) -> Any:
-    """Binomial coefficient: how many ways there are to choose `b` things among `a`."""
-    return special.binom(a, b)
 
 
 # -------------------------------------------------------------------- incomplete
@@ -174,59 +141,49 @@ PARTIAL = tuple(
     example(shape, a=a, b=b) for shape, a, b in zip(SHAPES, (1.5, 0.7), (2.5, 1.0), strict=True)
 )
 
-
-@with_parameters(
+gammainc = with_parameters(
+    special.gammainc,
+    "Regularised lower incomplete gamma function: it grows from 0 to 1.",
     r"P\left({a}, {x:loose}\right)",
     x=lambda g, y, x, a: g * _gamma_density(x, a),
     domain={"x": "positive"},
     examples=INCOMPLETE,
 )
-def gammainc(x: Any, *, a: Any) -> Any:
-    """Regularised lower incomplete gamma function: it grows from 0 to 1."""
-    return in_kind(special.gammainc(a, x), x)
 
-
-@with_parameters(
+gammaincc = with_parameters(
+    special.gammaincc,
+    "Regularised upper incomplete gamma function: ``1 - gammainc(a, x)``.",
     r"Q\left({a}, {x:loose}\right)",
     x=lambda g, y, x, a: -g * _gamma_density(x, a),
     domain={"x": "positive"},
     examples=INCOMPLETE,
 )
-def gammaincc(x: Any, *, a: Any) -> Any:
-    """Regularised upper incomplete gamma function: ``1 - gammainc(a, x)``."""
-    return in_kind(special.gammaincc(a, x), x)
 
-
-@with_parameters(
+gammaincinv = with_parameters(
+    special.gammaincinv,
+    "Inverse of `gammainc` by its last argument.",
     r"P^{{-1}}\left({a}, {x:loose}\right)",
     x=lambda g, y, x, a: g / _gamma_density(y, a),
     domain={"x": "probability"},
     examples=INCOMPLETE,
     jax="",
 )
-def gammaincinv(x: Any, *, a: Any) -> Any:
-    """Inverse of `gammainc` by its last argument."""
-    return in_kind(special.gammaincinv(a, x), x)
 
-
-@with_parameters(
+betainc = with_parameters(
+    special.betainc,
+    "Regularised incomplete beta function: it grows from 0 to 1.",
     r"I_{{{x:loose}}}\left({a}, {b}\right)",
     x=lambda g, y, x, a, b: g * _beta_density(x, a, b),
     domain={"x": "probability"},
     examples=PARTIAL,
 )
-def betainc(x: Any, *, a: Any, b: Any) -> Any:
-    """Regularised incomplete beta function: it grows from 0 to 1."""
-    return special.betainc(a, b, x)
 
-
-@with_parameters(
+betaincinv = with_parameters(
+    special.betaincinv,
+    "Inverse of `betainc` by its last argument.",
     r"I^{{-1}}_{{{x:loose}}}\left({a}, {b}\right)",
     x=lambda g, y, x, a, b: g / _beta_density(y, a, b),
     domain={"x": "probability"},
     examples=PARTIAL,
     jax="",
 )
-def betaincinv(x: Any, *, a: Any, b: Any) -> Any:
-    """Inverse of `betainc` by its last argument."""
-    return special.betaincinv(a, b, x)

@@ -1,7 +1,5 @@
 """Picking entries out, and putting entries in."""
 
-from __future__ import annotations
-
 import itertools
 from typing import Any
 
@@ -56,11 +54,6 @@ def _picked(g: Any, index: Any) -> Any:
     return g[index] if type(index) in (int, slice) else getitem.compute(g, index=index)
 
 
-def _put_back(g: Any, x: Any, index: Any) -> Any:
-    """Cotangent of what was indexed: 0 wherever nothing was picked."""
-    return _at(scatter_add, index)(g, index=index, shape=x.shape)
-
-
 def _one_index(e: Any) -> Any:
     """x[(0,)] -> x[0]."""
     index = e.parameters["index"]
@@ -96,7 +89,7 @@ def _is_turned(e: Any) -> bool:
 
 
 @primitive(
-    x=lambda g, y, x, index: _put_back(g, x, index),
+    x=lambda g, y, x, index: _at(scatter_add, index)(g, index=index, shape=x.shape),
     notation=Notation(
         python=Form("{x}[{index}]"), latex=Form("{{{x}}}_{{{index}}}"), text=Form("{x}[{index}]")
     ),
@@ -170,11 +163,6 @@ def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
     return filled
 
 
-def _blank(g: Any, index: Any) -> Any:
-    """Cotangent of what was partly replaced: 0 wherever it was."""
-    return _at(assign, index)(g, 0.0, index=index)
-
-
 def _written(g: Any, v: Any, index: Any) -> Any:
     """Cotangent of the entries that were put in; one that was overwritten at once gets none."""
     picked = _picked(g, index)
@@ -188,7 +176,7 @@ def _written(g: Any, v: Any, index: Any) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, v, index: _blank(g, index),
+    x=lambda g, y, x, v, index: _at(assign, index)(g, 0.0, index=index),
     v=lambda g, y, x, v, index: _written(g, v, index),
     notation=call(
         "assign",

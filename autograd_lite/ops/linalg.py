@@ -1,7 +1,5 @@
 """Products of matrices, and what solves for a factor of one: inverses, determinants, norms."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -45,16 +43,12 @@ def mirror(x: Any, *, upper: bool = False) -> Any:
     return np.where(read.T if upper else read, x, x.swapaxes(-1, -2))
 
 
-def _crossed(a: Any, b: Any) -> Any:
-    return cross(a, b)
-
-
 @primitive(
-    a=lambda g, y, a, b: _crossed(b, g),
-    b=lambda g, y, a, b: _crossed(g, a),
-    notation=Notation(
-        python=Form("np.cross({a:loose}, {b:loose})"),
-        latex=Form(r"{a:tight} \times {b:tight}", PRODUCT),
+    a=lambda g, y, a, b: cross(b, g),
+    b=lambda g, y, a, b: cross(g, a),
+    notation=call(
+        "np.cross",
+        Form(r"{a:tight} \times {b:tight}", PRODUCT),
         text=Form("{a:tight} × {b:tight}", PRODUCT),
     ),
     analytic=True,

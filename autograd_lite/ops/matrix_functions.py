@@ -1,21 +1,13 @@
 """Functions of matrices and equations in them, from `scipy.linalg`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 from scipy import linalg
 
-from autograd_lite.core.notation import POWER, SIGN, Form, Notation, call
+from autograd_lite.core.notation import POWER, SIGN, Form, call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.linalg import transposed
-
-
-def _half(x: Any, lower: bool, unit_diagonal: bool) -> Any:
-    """Keep the triangle that is read."""
-    k = int(unit_diagonal)
-    return np.tril(x, -k) if lower else np.triu(x, k)
 
 
 def _right_side(g: Any, a: Any, lower: bool, unit_diagonal: bool, trans: bool) -> Any:
@@ -29,16 +21,14 @@ def _triangle(g: Any, y: Any, a: Any, lower: bool, unit_diagonal: bool, trans: b
     if y.ndim == 1:
         right, y = right[:, None], y[:, None]
     product = y @ transposed(right) if trans else right @ transposed(y)
-    return -_half(product, lower, unit_diagonal)
+    k = int(unit_diagonal)  # Only the triangle that is read.
+    return -(np.tril(product, -k) if lower else np.triu(product, k))
 
 
 @primitive(
     a=lambda g, y, a, b, **how: _triangle(g, y, a, **how),
     b=lambda g, y, a, b, **how: _right_side(g, a, **how),
-    notation=Notation(
-        python=Form("solve_triangular({operands}{parameters})"),
-        latex=Form("{{{a:tight}}}^{{-1}} {b:tight}", SIGN),
-    ),
+    notation=call("solve_triangular", Form("{{{a:tight}}}^{{-1}} {b:tight}", SIGN)),
     domain={"a": "full rank"},
     analytic=True,
     linear=("b",),
@@ -95,11 +85,7 @@ def _sylvester_right(g: Any, a: Any, b: Any) -> Any:
 
 @primitive(
     a=lambda g, y, a: _sylvester_right(g, y, y),
-    notation=Notation(
-        python=Form("sqrtm({operands})"),
-        latex=Form("{{{a:tight}}}^{{1/2}}", POWER),
-        text=Form("{a:tight}^½", POWER),
-    ),
+    notation=call("sqrtm", Form("{{{a:tight}}}^{{1/2}}", POWER), text=Form("{a:tight}^½", POWER)),
     takes_complex=True,
     domain={"a": "positive definite"},
     examples=(example((3, 3)), example((1, 1))),

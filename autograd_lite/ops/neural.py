@@ -1,7 +1,5 @@
 """The functions that neural networks are made of: activations, softmax, the squared error."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

@@ -3,8 +3,6 @@
 Where each comes from is what NumPy itself says, by doing the same to the numbers of the entries.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

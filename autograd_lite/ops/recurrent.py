@@ -5,22 +5,13 @@ width): it is one product of matrices, and made outside. What is left is the rec
 is one operation, since its backward pass then computes the gates of all steps at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import Form, Notation
+from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import example, primitive
-
-
-def _written(name: str, latex: str) -> Notation:
-    return Notation(
-        python=Form(f"{name}({{operands}}{{parameters}})"),
-        latex=Form(rf"\mathrm{{{{{latex}}}}}\left({{operands}}\right)"),
-    )
 
 
 def logistic(x: Any) -> Any:
@@ -51,7 +42,7 @@ def _rnn_back(g: Any, y: Any, *operands: Any, relu: bool) -> Callable[[int], Any
 
 @primitive(
     operands=_rnn_back,
-    notation=_written("rnn", "rnn"),
+    notation=call("rnn"),
     examples=(
         example((3, 2, 2), (2, 2), (2, 2)),
         example((2, 1, 3), (1, 3), (3, 3), relu=True),
@@ -96,7 +87,7 @@ def _gru_back(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
 
 @primitive(
     operands=_gru_back,
-    notation=_written("gru", "gru"),
+    notation=call("gru"),
     analytic=True,
     examples=(example((2, 2, 6), (2, 2), (2, 6), (6,)), example((3, 1, 3), (1, 1), (1, 3), (3,))),
 )
@@ -145,7 +136,7 @@ def _lstm_back(g: Any, y: Any, *operands: Any) -> Callable[[int], Any]:
 
 @primitive(
     operands=_lstm_back,
-    notation=_written("lstm", "lstm"),
+    notation=call("lstm"),
     analytic=True,
     packed=True,
     whole=True,

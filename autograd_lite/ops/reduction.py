@@ -1,7 +1,5 @@
 """Many numbers to fewer: sums, products, extremes, moments; and running sums and products."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

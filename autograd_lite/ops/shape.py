@@ -1,7 +1,5 @@
 """Rearranging: the same numbers in another shape, and joining."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Sequences: convolution, and interpolation between the points of one."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -43,18 +41,6 @@ def convolve(a: Any, v: Any, *, mode: Any = "full") -> Any:
 # order.
 
 
-def _derivative(x: Any, xp: Any, fp: Any) -> Any:
-    return interp_derivative(x, xp, fp)
-
-
-def _back(c: Any, x: Any, xp: Any) -> Any:
-    return interp_adjoint(c, x, xp)
-
-
-def _derivative_back(c: Any, x: Any, xp: Any) -> Any:
-    return interp_derivative_adjoint(c, x, xp)
-
-
 POINTS = (
     example((7,), (4,), (4,)),
     example((2, 3), (3,), (3,)),
@@ -66,9 +52,9 @@ PLACES = tuple(example(x, x, xp) for (x, xp, _), _ in POINTS)
 
 
 @primitive(
-    x=lambda g, y, x, xp, fp: g * _derivative(x, xp, fp),
-    xp=lambda g, y, x, xp, fp: -_back(g * _derivative(x, xp, fp), x, xp),
-    fp=lambda g, y, x, xp, fp: _back(g, x, xp),
+    x=lambda g, y, x, xp, fp: g * interp_derivative(x, xp, fp),
+    xp=lambda g, y, x, xp, fp: -interp_adjoint(g * interp_derivative(x, xp, fp), x, xp),
+    fp=lambda g, y, x, xp, fp: interp_adjoint(g, x, xp),
     notation=call("np.interp"),
     domain={"xp": "increasing"},
     linear=("fp",),
@@ -91,8 +77,8 @@ def _steps_at(x: Any, xp: Any, fp: Any) -> Any:
 
 @primitive(
     x=None,  # It changes in steps.
-    xp=lambda g, y, x, xp, fp: -_derivative_back(g * y, x, xp),
-    fp=lambda g, y, x, xp, fp: _derivative_back(g, x, xp),
+    xp=lambda g, y, x, xp, fp: -interp_derivative_adjoint(g * y, x, xp),
+    fp=lambda g, y, x, xp, fp: interp_derivative_adjoint(g, x, xp),
     notation=call("interp_derivative"),
     whole=True,
     formula=_steps_at,
@@ -102,14 +88,13 @@ def _steps_at(x: Any, xp: Any, fp: Any) -> Any:
 )
 def interp_derivative(x: Any, xp: Any, fp: Any) -> Any:
     """Return the derivative of the interpolation; on a point, the middle of those on both sides."""
-    steps = np.concatenate([[0.0], np.diff(fp) / np.diff(xp), [0.0]])
-    return (steps[np.searchsorted(xp, x)] + steps[np.searchsorted(xp, x, "right")]) / 2
+    return _steps_at(x, xp, fp)
 
 
 @primitive(
     c=lambda g, y, c, x, xp: interp(x, xp, g),
-    x=lambda g, y, c, x, xp: c * _derivative(x, xp, g),
-    xp=lambda g, y, c, x, xp: -_back(c * _derivative(x, xp, g), x, xp),
+    x=lambda g, y, c, x, xp: c * interp_derivative(x, xp, g),
+    xp=lambda g, y, c, x, xp: -interp_adjoint(c * interp_derivative(x, xp, g), x, xp),
     notation=call("interp_adjoint"),
     domain={"xp": "increasing"},
     linear=("c",),
@@ -129,9 +114,9 @@ def interp_adjoint(c: Any, x: Any, xp: Any) -> Any:
 
 
 @primitive(
-    c=lambda g, y, c, x, xp: _derivative(x, xp, g),
+    c=lambda g, y, c, x, xp: interp_derivative(x, xp, g),
     x=None,
-    xp=lambda g, y, c, x, xp: -_derivative_back(c * _derivative(x, xp, g), x, xp),
+    xp=lambda g, y, c, x, xp: -interp_derivative_adjoint(c * interp_derivative(x, xp, g), x, xp),
     notation=call("interp_derivative_adjoint"),
     domain={"xp": "increasing"},
     linear=("c",),

@@ -1,40 +1,31 @@
 """Products with a sparse matrix, given by its rows as in `scipy.sparse.csr_array`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from autograd_lite.core.notation import Form, Notation
+from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import example, primitive
 
 
-def _entries(g: Any, x: Any, indices: Any, indptr: Any, transposed: bool) -> Any:
+def _entries(g: Any, x: Any, indices: Any, indptr: Any, shape: Any, transposed: bool) -> Any:
     """Cotangent of the entries of a sparse matrix that was multiplied with `x`."""
     rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     product = g[indices] * x[rows] if transposed else g[rows] * x[indices]
     return product if x.ndim == 1 else product.sum(axis=1)
 
 
-def _back(g: Any, entries: Any, transposed: bool, **where: Any) -> Any:
-    """Cotangent of what was multiplied with a sparse matrix: the product with its transpose."""
-    return sparse_product(entries, g, transposed=not transposed, **where)
-
-
 _MATRIX = {"indices": np.array([0, 2, 1, 0, 3]), "indptr": np.array([0, 2, 2, 5]), "shape": (3, 4)}
 
 
 @primitive(
-    entries=lambda g, y, entries, x, indices, indptr, shape, transposed: _entries(
-        g, x, indices, indptr, transposed
+    entries=lambda g, y, entries, x, **where: _entries(g, x, **where),
+    x=lambda g, y, entries, x, transposed, **where: sparse_product(
+        entries, g, transposed=not transposed, **where
     ),
-    x=lambda g, y, entries, x, **where: _back(g, entries, **where),
-    notation=Notation(
-        python=Form("sparse_product({operands}{parameters})"),
-        latex=Form(r"S_{{{entries:loose}}} {x:tight}"),
-        text=Form("S({entries:loose}) @ {x:tight}"),
+    notation=call(
+        "sparse_product", r"S_{{{entries:loose}}} {x:tight}", text="S({entries:loose}) @ {x:tight}"
     ),
     linear=("entries", "x"),
     analytic=True,

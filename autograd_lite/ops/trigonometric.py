@@ -1,14 +1,12 @@
 """Trigonometric and hyperbolic functions, and their inverses."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import primitive
+from autograd_lite.ops.universal import ufunc
 
 
 def _or_inf(x: Any) -> Any:
@@ -16,136 +14,101 @@ def _or_inf(x: Any) -> Any:
     return np.where(x == 0, np.inf, x)
 
 
-@primitive(
+sin = ufunc(
+    np.sin,
+    "Sine of an angle in radians.",
     x=lambda g, y, x: g * np.cos(x),
-    numpy=(np.sin,),
     analytic=True,
 )
-def sin(x: Any) -> Any:
-    """Sine of an angle in radians."""
-    return np.sin(x)
 
-
-@primitive(
+cos = ufunc(
+    np.cos,
+    "Cosine of an angle in radians.",
     x=lambda g, y, x: -g * np.sin(x),
-    numpy=(np.cos,),
     analytic=True,
 )
-def cos(x: Any) -> Any:
-    """Cosine of an angle in radians."""
-    return np.cos(x)
 
-
-@primitive(
+tan = ufunc(
+    np.tan,
+    "Tangent of an angle in radians.",
+    r"\tan\left({x:loose}\right)",
     x=lambda g, y, x: g * (1 + y * y),
-    notation=call("np.tan", r"\tan\left({x:loose}\right)"),
-    numpy=(np.tan,),
     domain={"x": "probability"},
     analytic=True,
 )
-def tan(x: Any) -> Any:
-    """Tangent of an angle in radians."""
-    return np.tan(x)
 
-
-@primitive(
+arcsin = ufunc(
+    np.arcsin,
+    "Angle, in radians, of a sine.",
+    r"\arcsin\left({x:loose}\right)",
     x=lambda g, y, x: g / np.sqrt(1 - x * x),
-    notation=call("np.arcsin", r"\arcsin\left({x:loose}\right)"),
-    numpy=(np.arcsin,),
     domain={"x": "probability"},
     analytic=True,
 )
-def arcsin(x: Any) -> Any:
-    """Angle, in radians, of a sine."""
-    return np.arcsin(x)
 
-
-@primitive(
+arccos = ufunc(
+    np.arccos,
+    "Angle, in radians, of a cosine.",
+    r"\arccos\left({x:loose}\right)",
     x=lambda g, y, x: -g / np.sqrt(1 - x * x),
-    notation=call("np.arccos", r"\arccos\left({x:loose}\right)"),
-    numpy=(np.arccos,),
     domain={"x": "probability"},
     analytic=True,
 )
-def arccos(x: Any) -> Any:
-    """Angle, in radians, of a cosine."""
-    return np.arccos(x)
 
-
-@primitive(
+arctan = ufunc(
+    np.arctan,
+    "Angle, in radians, of a tangent.",
+    r"\arctan\left({x:loose}\right)",
     x=lambda g, y, x: g / (1 + x * x),
-    notation=call("np.arctan", r"\arctan\left({x:loose}\right)"),
-    numpy=(np.arctan,),
     analytic=True,
 )
-def arctan(x: Any) -> Any:
-    """Angle, in radians, of a tangent."""
-    return np.arctan(x)
 
-
-@primitive(
+arctan2 = ufunc(
+    np.arctan2,
+    "Angle, in radians, of the point ``(b, a)``; at the origin, its derivatives are set to 0.",
     a=lambda g, y, a, b: g * b / _or_inf(a * a + b * b),
     b=lambda g, y, a, b: -g * a / _or_inf(a * a + b * b),
-    numpy=(np.arctan2,),
     domain={"a": "nonzero", "b": "nonzero"},
 )
-def arctan2(a: Any, b: Any) -> Any:
-    """Angle, in radians, of the point ``(b, a)``; at the origin, its derivatives are set to 0."""
-    return np.arctan2(a, b)
 
-
-@primitive(
+hypot = ufunc(
+    np.hypot,
+    "Length of the vector ``(a, b)``; at the origin, its derivatives are set to 0.",
+    r"\sqrt{{{{{a:tight}}}^2 + {{{b:tight}}}^2}}",
     a=lambda g, y, a, b: g * (a / _or_inf(y)),
     b=lambda g, y, a, b: g * (b / _or_inf(y)),
-    notation=call("np.hypot", r"\sqrt{{{{{a:tight}}}^2 + {{{b:tight}}}^2}}"),
-    numpy=(np.hypot,),
     domain={"a": "nonzero", "b": "nonzero"},
 )
-def hypot(a: Any, b: Any) -> Any:
-    """Length of the vector ``(a, b)``; at the origin, its derivatives are set to 0."""
-    return np.hypot(a, b)
 
-
-@primitive(
+sinh = ufunc(
+    np.sinh,
+    "Hyperbolic sine.",
+    r"\sinh\left({x:loose}\right)",
     x=lambda g, y, x: g * np.cosh(x),
-    notation=call("np.sinh", r"\sinh\left({x:loose}\right)"),
-    numpy=(np.sinh,),
     analytic=True,
 )
-def sinh(x: Any) -> Any:
-    """Hyperbolic sine."""
-    return np.sinh(x)
 
-
-@primitive(
+cosh = ufunc(
+    np.cosh,
+    "Hyperbolic cosine.",
+    r"\cosh\left({x:loose}\right)",
     x=lambda g, y, x: g * np.sinh(x),
-    notation=call("np.cosh", r"\cosh\left({x:loose}\right)"),
-    numpy=(np.cosh,),
     analytic=True,
 )
-def cosh(x: Any) -> Any:
-    """Hyperbolic cosine."""
-    return np.cosh(x)
 
-
-@primitive(
+tanh = ufunc(
+    np.tanh,
+    "Hyperbolic tangent.",
     x=lambda g, y, x: g * (1 - y * y),
-    numpy=(np.tanh,),
     analytic=True,
 )
-def tanh(x: Any) -> Any:
-    """Hyperbolic tangent."""
-    return np.tanh(x)
 
-
-@primitive(
+arcsinh = ufunc(
+    np.arcsinh,
+    "Inverse of the hyperbolic sine.",
     x=lambda g, y, x: g / np.sqrt(x * x + 1),
-    numpy=(np.arcsinh,),
     analytic=True,
 )
-def arcsinh(x: Any) -> Any:
-    """Inverse of the hyperbolic sine."""
-    return np.arcsinh(x)
 
 
 def _legs(x: Any) -> Any:
@@ -153,46 +116,37 @@ def _legs(x: Any) -> Any:
     return np.sqrt(x * x - 1) if x.dtype.kind != "c" else np.sqrt(x - 1) * np.sqrt(x + 1)
 
 
-@primitive(
+arccosh = ufunc(
+    np.arccosh,
+    "Inverse of the hyperbolic cosine, from 1 up.",
     x=lambda g, y, x: g / _legs(x),
-    numpy=(np.arccosh,),
     domain={"x": "above one"},
     analytic=True,
 )
-def arccosh(x: Any) -> Any:
-    """Inverse of the hyperbolic cosine, from 1 up."""
-    return np.arccosh(x)
 
-
-@primitive(
+arctanh = ufunc(
+    np.arctanh,
+    "Inverse of the hyperbolic tangent.",
     x=lambda g, y, x: g / (1 - x * x),
-    numpy=(np.arctanh,),
     domain={"x": "probability"},
     analytic=True,
 )
-def arctanh(x: Any) -> Any:
-    """Inverse of the hyperbolic tangent."""
-    return np.arctanh(x)
 
-
-@primitive(
+deg2rad = ufunc(
+    np.deg2rad,
+    "Degrees to radians.",
     x=lambda g, y, x: g * (np.pi / 180),
     numpy=(np.deg2rad, np.radians),
     linear=("x",),
 )
-def deg2rad(x: Any) -> Any:
-    """Degrees to radians."""
-    return np.deg2rad(x)
 
-
-@primitive(
+rad2deg = ufunc(
+    np.rad2deg,
+    "Radians to degrees.",
     x=lambda g, y, x: g * (180 / np.pi),
     numpy=(np.rad2deg, np.degrees),
     linear=("x",),
 )
-def rad2deg(x: Any) -> Any:
-    """Radians to degrees."""
-    return np.rad2deg(x)
 
 
 _SINC_SLOPE = [(-1) ** n * 2 * n / math.factorial(2 * n + 1) for n in range(8, 0, -1)]

@@ -4,8 +4,6 @@ An operand has the shape (batch, channels, ...), with one axis or more to slide 
 parameters but `groups` have an entry for each of these axes; `padding` has two, before and after.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from typing import Any
@@ -78,29 +76,6 @@ _LARGEST = ("-jnp.inf", "max")
 """The parts of JAX's form of `max_pool`."""
 
 
-# The rules of these operations are written in each other.
-
-
-def _to_input(g: Any, w: Any, **how: Any) -> Any:
-    return conv_input(g, w, **how)
-
-
-def _to_weight(g: Any, x: Any, **how: Any) -> Any:
-    return conv_weight(g, x, **how)
-
-
-def _to_largest(g: Any, x: Any, **how: Any) -> Any:
-    return max_pool_adjoint(g, x, **how)
-
-
-def _from_largest(c: Any, x: Any, **how: Any) -> Any:
-    return max_pool_pick(c, x, **how)
-
-
-def _to_all(g: Any, **how: Any) -> Any:
-    return sum_pool_adjoint(g, **how)
-
-
 _SLIDING = (
     example((2, 1, 5), (2, 1, 3), stride=(1,), padding=((0, 0),), dilation=(1,), groups=1),
     example((1, 4, 5), (4, 2, 2), stride=(2,), padding=((1, 0),), dilation=(2,), groups=2),
@@ -123,8 +98,8 @@ def _places(x: Any, w: Any, given: Any) -> tuple[int, ...]:
 
 
 @primitive(
-    x=lambda g, y, x, w, **how: _to_input(g, w, size=x.shape[2:], **how),
-    w=lambda g, y, x, w, **how: _to_weight(g, x, size=w.shape[2:], **how),
+    x=lambda g, y, x, w, **how: conv_input(g, w, size=x.shape[2:], **how),
+    w=lambda g, y, x, w, **how: conv_weight(g, x, size=w.shape[2:], **how),
     notation=call("conv", Form(r"{x} \ast {w:tight}", PRODUCT), usual=USUAL),
     whole=True,
     jax=_convolved("{x}", "{w}"),
@@ -153,7 +128,7 @@ def conv(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: in
 
 @primitive(
     c=lambda g, y, c, w, size, **how: conv(g, w, **how),
-    w=lambda g, y, c, w, size, **how: _to_weight(c, g, size=w.shape[2:], **how),
+    w=lambda g, y, c, w, size, **how: conv_weight(c, g, size=w.shape[2:], **how),
     notation=call("conv_input", usual=USUAL),
     whole=True,
     jax=_transposed(
@@ -267,7 +242,7 @@ def _undilated(form: str) -> Any:
 
 
 @primitive(
-    x=lambda g, y, x, **how: _to_largest(g, x, **how),
+    x=lambda g, y, x, **how: max_pool_adjoint(g, x, **how),
     notation=call("max_pool", usual=USUAL),
     whole=True,
     formula=_top,
@@ -308,7 +283,7 @@ def largest(x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
 
 
 @primitive(
-    c=lambda g, y, c, x, **how: _from_largest(g, x, **how),
+    c=lambda g, y, c, x, **how: max_pool_pick(g, x, **how),
     x=None,  # It changes in steps.
     notation=call("max_pool_adjoint", usual=USUAL),
     whole=True,
@@ -347,7 +322,7 @@ def max_pool_pick(c: Any, x: Any, *, size: Any, stride: Any, padding: Any, dilat
 
 
 @primitive(
-    x=lambda g, y, x, **how: _to_all(g, length=x.shape[2:], **how),
+    x=lambda g, y, x, **how: sum_pool_adjoint(g, length=x.shape[2:], **how),
     notation=call("sum_pool", usual=USUAL),
     whole=True,
     jax=_reduced("{x}", "0.0", "add"),

@@ -4,8 +4,6 @@
 so that whoever puts it into a larger one knows whether it needs parentheses.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 import string

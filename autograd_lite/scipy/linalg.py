@@ -1,7 +1,5 @@
 """`scipy.linalg` on Tensors, as far as `numpy.linalg`, which takes them too, does not have it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`scipy.signal` on Tensors: convolution in any number of dimensions."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import numpy as np

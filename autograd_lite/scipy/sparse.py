@@ -1,7 +1,5 @@
 """Products of a matrix of `scipy.sparse` with a Tensor."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from scipy import sparse

@@ -4,8 +4,6 @@ Its universal functions take Tensors themselves, so they are the same here as th
 functions are those of this file. What has no derivative here is missing.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Logarithms of densities of `scipy.stats`, on Tensors: in the data and in every parameter."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -173,14 +171,6 @@ def _t(z: Any, df: Any) -> Any:
     )
 
 
-def _beta(z: Any, a: Any, b: Any) -> Any:
-    return xlogy(a - 1, z) + xlog1py(b - 1, -z) - betaln(a, b)
-
-
-def _chi2(z: Any, df: Any) -> Any:
-    return xlogy(df / 2 - 1, z) - z / 2 - gammaln(df / 2) - df / 2 * math.log(2)
-
-
 def _binom(k: Any, n: Any, p: Any) -> Any:
     ways = -betaln(n - k + 1, k + 1) - np.log1p(n)
     return ways + xlogy(k, p) + xlog1py(n - k, -p)
@@ -194,8 +184,15 @@ logistic = Continuous("logistic", "", lambda z: log_expit(z) + log_expit(-z))
 cauchy = Continuous("cauchy", "", lambda z: -np.log1p(z * z) - math.log(math.pi))
 t = Continuous("t", "df", _t)
 gamma = Continuous("gamma", "a", lambda z, a: xlogy(a - 1, z) - z - gammaln(a), 0)
-beta = Continuous("beta", "a b", _beta, 0, 1)
-chi2 = Continuous("chi2", "df", _chi2, 0)
+beta = Continuous(
+    "beta", "a b", lambda z, a, b: xlogy(a - 1, z) + xlog1py(b - 1, -z) - betaln(a, b), 0, 1
+)
+chi2 = Continuous(
+    "chi2",
+    "df",
+    lambda z, df: xlogy(df / 2 - 1, z) - z / 2 - gammaln(df / 2) - df / 2 * math.log(2),
+    0,
+)
 lognorm = Continuous(
     "lognorm",
     "s",

@@ -1,7 +1,5 @@
 """Lines with numbers in them, in pieces; among them, one entry of a gradient."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

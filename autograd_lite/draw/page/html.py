@@ -93,13 +93,10 @@ def relations(scene: Scene) -> dict[str, Any]:
     return {
         "edges": [[start, end, times] for (start, end), times in uses.items()],
         "outputs": outputs,
-        "root": listed([root_name(scene, key) for key in outputs]),
+        "root": listed(
+            [printable(scene.titles.get(x) or scene.formulas.get(x) or x) for x in outputs]
+        ),
     }
-
-
-def root_name(scene: Scene, key: str) -> str:
-    """Return what a result is called in a sentence."""
-    return printable(scene.titles.get(key) or scene.formulas.get(key) or key)
 
 
 def _box(story: Story, box: Box, room: _Room) -> dict[str, Any]:
@@ -133,20 +130,16 @@ def facts(scene: Scene, box: Box) -> dict[str, Any]:
         "formula": formula,
         "shape": shape_and_type(box),
         "needs": box.requires_grad,
-        "module": _path(box),
+        # The modules that it was made in, the outermost first: ``Net › hidden: Linear``.
+        "module": " › ".join(
+            printable(f"{x.path}: {x.kind}" if x.path else x.kind) for x in box.calls
+        ),
     }
     if box.source is not None:
         described["source"] = {"at": printable(str(box.source)), "text": box.source.text}
     if box.primitive is not None:
         described |= {"operation": box.primitive.name, "code": code(scene.graph, box, scene.names)}
     return described
-
-
-def _path(node: Node) -> str:
-    """Write the modules that a value was made in, the outermost first: ``Net › hidden: Linear``."""
-    return " › ".join(
-        printable(f"{call.path}: {call.kind}" if call.path else call.kind) for call in node.calls
-    )
 
 
 def _locals(story: Story, node: Node, room: _Room) -> list[dict[str, Any]]:

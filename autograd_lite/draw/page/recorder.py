@@ -1,7 +1,5 @@
 """Recorded training: the same computation at many steps, played back on one picture."""
 
-from __future__ import annotations
-
 import os
 import sys
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The picture on a page: boxes that can be moved, whose numbers can be told apart and replaced."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any

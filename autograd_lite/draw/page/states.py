@@ -4,8 +4,6 @@ The boxes are drawn once. A state says where each of them stands, which modules 
 and how the arrows run. Every state is laid out by the same engine, on boxes of the known sizes.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -154,7 +152,10 @@ class Layouts:
 
         What a loop hands on is ``handed``.
         """
-        homes = [self._home(folded) for folded in chosen]
+        homes = [
+            {box: x.id for x in self.modules if x.id in folded for box in sorted(x.boxes)}
+            for folded in chosen
+        ]
         sources = [self._dot(*pair) for pair in zip(chosen, homes, strict=True)]
         drawn = render_all(sources, "svg")
         return [self._state(*each) for each in zip(chosen, homes, drawn, strict=True)]
@@ -225,16 +226,10 @@ class Layouts:
         """The boxes that are not computed."""
         return {x.id: x for x in self.plan.boxes if isinstance(x, Node) and not x.operands}
 
-    def _home(self, folded: State) -> dict[str, str]:
-        """Say which boxes are inside folded modules, and in which."""
-        return {
-            box: module.id for module in self.modules if module.id in folded
-            for box in sorted(module.boxes)
-        }  # fmt: skip
-
     def _dot(self, folded: State, home: Mapping[str, str]) -> str:
         """Write a state as DOT text: boxes of known sizes, in the frames of unfolded modules."""
-        shown = [module for module in self.modules if not self._within(module, folded)]
+        hidden = [module.boxes for module in self.modules if module.id in folded]
+        shown = [x for x in self.modules if not any(x.boxes < boxes for boxes in hidden)]
         frames = {module.id: module for module in shown if module.id not in folded}
         frame_of: dict[str, str | None] = {module.id: module.parent for module in shown}
         frame_of |= {
@@ -302,10 +297,6 @@ class Layouts:
         for start, end in self.plan.back():
             if start not in home and end not in home:
                 yield f'"{start}" -> "{end}" [class="handed" constraint="false"]'
-
-    def _within(self, module: Module, folded: State) -> bool:
-        """Return whether a module is inside a folded one."""
-        return any(other.id in folded and module.boxes < other.boxes for other in self.modules)
 
 
 def _view(root: ET.Element) -> list[float]:

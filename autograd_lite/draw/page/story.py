@@ -7,8 +7,6 @@ piece is ``{"text": …}``, or numbers: ``{"rows": …, "factor": …, "grad": �
 the edges is ``cargo``; ``parts`` has a box and how many of how many parts of its gradient are in.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.core.notation import ATOM, PRODUCT, SUM
 from autograd_lite.draw import digits
-from autograd_lite.draw.fold import Box, Fold
+from autograd_lite.draw.fold import Box, Fold, members
 from autograd_lite.draw.formulas import applied, cut, elsewhere, is_inline
 from autograd_lite.draw.local_derivatives import (
     GRADIENT,
@@ -165,8 +163,7 @@ class Story:
             self._step("backward", boxes[-1].id, caption, edges=shown, grads=grads, lines=lines)
 
     def _last(self, box: Box) -> int:
-        nodes = box.nodes if isinstance(box, Fold) else [box]
-        return max(self.position[node.id] for node in nodes)
+        return max(self.position[node.id] for node in members(box))
 
     def _step(self, phase: str, box: str | None, caption: str, **more: Any) -> None:
         empty: Step = {"edges": [], "values": [], "grads": [], "lines": []}
@@ -213,7 +210,7 @@ class Story:
     def _seed(self) -> None:
         outputs = list(dict.fromkeys(self.graph.outputs))
         name = listed([self.name(node) for node in outputs])
-        what = f"{name}" if outputs[0].shape == () and len(outputs) == 1 else f"the sum of {name}"
+        what = name if outputs[0].shape == () and len(outputs) == 1 else f"the sum of {name}"
         caption = (
             f"Backward: how does {what} change when something else does? Beside itself it "
             f"changes exactly as much, so its own gradient is 1."
@@ -290,8 +287,7 @@ class Story:
         assert node.primitive is not None
         if node.primitive.sentence:
             left = [self.name(x) for j, x in enumerate(self.graph.operands(node)) if j != i]
-            others = listed(left) if left else ""
-            return node.primitive.sentence.format(y=self.name(node), x=to, others=others)
+            return node.primitive.sentence.format(y=self.name(node), x=to, others=listed(left))
         if rule.rule is not None and core(rule.rule).operation is ops.sum:
             return (
                 f"{to} goes into several entries of {self.name(node)}, so what comes back from "

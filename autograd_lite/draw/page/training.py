@@ -1,7 +1,5 @@
 """A recorded training as one HTML file: weights, gradients and loss at every step, on one graph."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +17,7 @@ from autograd_lite.draw.scene import Scene
 from autograd_lite.draw.theme import Theme
 from autograd_lite.graph.cotangents import Cotangents
 from autograd_lite.graph.json import entries, entry
+from autograd_lite.graph.variables import same
 
 MOST_NUMBERS = 400_000
 """Entries that are written into a page, over all steps: about seven megabytes. The arrays that do
@@ -84,7 +83,7 @@ def page(scene: Scene, frames: Sequence[Frame], theme: Theme = "auto") -> str:
 def _widest(line: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Return an array that takes as much room as any of several does."""
     first = line[0]
-    if first.dtype.kind != "f" or all(_same(first, x) for x in line):
+    if first.dtype.kind != "f" or all(same(first, x) for x in line):
         return first
     return np.full_like(first, WIDEST)
 
@@ -103,12 +102,8 @@ def _affordable(values: Mapping[str, Sequence[NDArray[Any]]], frames: int) -> se
 def _changes(line: Sequence[NDArray[Any]]) -> Line:
     """Write an array at every step; None where it is as before."""
     found: Line = [entries(line[0].ravel())]
-    found += [None if _same(before, x) else entries(x.ravel()) for before, x in pairwise(line)]
+    found += [None if same(before, x) else entries(x.ravel()) for before, x in pairwise(line)]
     return found
-
-
-def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    return a is b or bool(((a == b) | ((a != a) & (b != b))).all())
 
 
 def _sums(lines: Mapping[str, Sequence[NDArray[Any]]]) -> dict[str, Line]:

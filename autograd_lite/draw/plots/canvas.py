@@ -4,8 +4,6 @@ Coordinates are points, from the upper left corner. Colours are those of `style`
 form is written in dark ones where that is asked for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal

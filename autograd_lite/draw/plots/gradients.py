@@ -1,7 +1,5 @@
 """How large the gradients are along a network, at one step or over a training."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Sequence
@@ -91,7 +89,10 @@ def draw_gradients(
         return _over_time(of, title, theme)
     if isinstance(of, Module):
         layers, subject = of_module(of), type(of).__name__
-        known = {name: _array(p.grad) for name, p in of.named_parameters()}
+        known = {
+            name: None if p.grad is None else np.asarray(p.grad.data)
+            for name, p in of.named_parameters()
+        }
         if not layers:
             raise ValueError(f"draw_gradients: {subject} has no parameters.")
         if all(g is None for g in known.values()):
@@ -119,10 +120,6 @@ def draw_gradients(
         )
     found = [measure(layer, known) for layer in layers]
     return _at_once(found, subject, title, theme)
-
-
-def _array(gradient: Any) -> Any:
-    return None if gradient is None else np.asarray(gradient.data)
 
 
 def _at_once(found: Sequence[Measured], subject: str, title: str | None, theme: Theme) -> Plot:
@@ -189,7 +186,7 @@ def _over_time(recorder: Recorder, title: str | None, theme: Theme) -> Plot:
     if not layers:
         raise ValueError("draw_gradients: nothing in the recorded computation requires a gradient.")
     subject = f"Gradient sizes of {graph.outputs[0].name or 'the loss'} over a training"
-    chosen = _columns(frames)
+    chosen: list[Frame] = _chosen(frames, MOST_STEPS)
     table = [[measure(layer, frame.grads) for frame in chosen] for layer in layers]
     said = [f"step {chosen[0].label:,}: {words}" for words in verdicts([row[0] for row in table])]
     if len(chosen) > 1:
@@ -227,16 +224,9 @@ def _over_time(recorder: Recorder, title: str | None, theme: Theme) -> Plot:
     return Plot(subject, canvas, (*aligned([header, *listed]), *said), theme)
 
 
-def _columns(frames: Sequence[Frame]) -> list[Frame]:
-    """Choose steps at a regular distance, the first and the last among them."""
-    count = min(len(frames), MOST_STEPS)
-    places = np.linspace(0, len(frames) - 1, count).round().astype(int)
-    return [frames[i] for i in dict.fromkeys(places.tolist())]
-
-
-def _chosen(rows: Sequence[Any]) -> list[Any]:
-    """Choose layers at a regular distance, the first and the last among them."""
-    places = np.linspace(0, len(rows) - 1, min(len(rows), MOST_LAYERS)).round().astype(int)
+def _chosen(rows: Sequence[Any], most: int = MOST_LAYERS) -> list[Any]:
+    """Choose layers, or steps, at a regular distance, the first and the last among them."""
+    places = np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)
     return [rows[i] for i in places]
 
 

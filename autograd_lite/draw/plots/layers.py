@@ -3,8 +3,6 @@
 A layer is a module that holds parameters itself, or a parameter that no module holds.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

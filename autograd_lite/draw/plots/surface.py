@@ -1,7 +1,5 @@
 """The loss around a point, along one direction or two, beside the path that a training took."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The weights of a layer as images, where they are images."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, Literal
 
