@@ -50,7 +50,7 @@ def straight(
 
     It gets the addresses of a table and of the arguments, and how many they are.
     """
-    from numba.core import types
+    from numba.core import cgutils, types
     from numba.extending import intrinsic
 
     from autograd_lite.compile.handing import Emitter, argument, handed, kind_of
@@ -75,6 +75,12 @@ def straight(
             table, at, count = values
             for i, (name, how) in enumerate(zip(names, given, strict=True)):
                 known[name] = argument(e, e.load(at, WORD * i), *how)
+            for name, size in writer.large.items():
+                known[name, "memory"] = e.call("PyMem_RawMalloc", types.intp, e.word(size))
+                missing = cgutils.is_null(builder, known[name, "memory"])
+                with cgutils.if_unlikely(builder, missing):
+                    e.call("PyErr_NoMemory", types.intp)
+                    context.call_conv.return_value(builder, e.word(0))
             state = None if direct else e.call("PyEval_SaveThread", types.intp)
             for emitter in emitters:
                 emitter(context, builder, known)
@@ -112,13 +118,12 @@ def _places(x: ast.Subscript) -> list[ast.expr]:
 class _Writer:
     """Finds types as numba does, and what emits each expression.
 
-    - `large`: arrays with memory of their own, to be freed in the end.
+    - `large`: bytes of the arrays that get memory of their own, from before until the end.
     """
 
     def __init__(self, typing: Any, kinds: dict[str, Any], used: dict[str, int]) -> None:
         self._typing, self.kinds, self._used = typing, kinds, used
-        self.large: list[str] = []
-        self._loops = 0
+        self.large: dict[str, int] = {}
         self._known: dict[Any, Any] = {}
         self._impls: dict[Any, Any] = {}
         self._calls: dict[Any, int] = {}
@@ -160,27 +165,18 @@ class _Writer:
         from numba.core import cgutils, types
         from numba.np.arrayobj import populate_array
 
-        from autograd_lite.compile.handing import Emitter
-
         of, count = from_dtype(dtype), math.prod(shape)
         self.kinds[name] = types.Array(of, len(shape), "C")
         large = count * dtype.itemsize > STACK
-        if large and self._loops:
-            raise LoweringError("a large array in a loop")
-        self.large += [name] * large
+        if large:
+            self.large[name] = count * dtype.itemsize
         steps = [math.prod(shape[i + 1 :]) * dtype.itemsize for i in range(len(shape))]
 
         def emit(context: Any, builder: Any, known: Any) -> None:
             word = context.get_value_type(types.intp)
             kind, size = context.get_data_type(of), word(count * dtype.itemsize)
             if large:
-                e = Emitter(context, builder)
-                known[name, "memory"] = memory = e.call("PyMem_RawMalloc", types.intp, size)
-                data = builder.inttoptr(memory, kind.as_pointer())
-                with cgutils.if_unlikely(builder, cgutils.is_null(builder, data)):
-                    e.call("PyGILState_Ensure", types.int32)  # Other threads may run Python.
-                    e.call("PyErr_NoMemory", types.intp)
-                    context.call_conv.return_value(builder, e.word(0))
+                data = builder.inttoptr(known[name, "memory"], kind.as_pointer())
             else:
                 data = cgutils.alloca_once(builder, kind, word(count))
             if zeros:
@@ -206,7 +202,6 @@ class _Writer:
         )
         first = {name: self.kinds[name] for name in kept if name in self.kinds}
         wanted = dict(first)
-        self._loops += 1
         while True:
             self.kinds |= {**wanted, s.target.id: types.intp}
             body = [self.statement(x) for x in s.body]
@@ -217,7 +212,6 @@ class _Writer:
             if None in common.values():
                 raise LoweringError("a loop that changes the type of what it goes on with")
             wanted = common
-        self._loops -= 1
         self.kinds |= wanted
 
         def emit(context: Any, builder: Any, known: Any) -> None:

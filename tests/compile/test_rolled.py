@@ -167,3 +167,24 @@ def test_what_comes_before_and_after_a_loop_stays():
 def test_few_statements_stay_as_they_are():
     program = trace(lambda x: np.sin(np.sin(np.sin(x))), 1.0).program
     assert rolled(program) == list(program.statements)
+
+
+def test_many_steps_of_a_long_loop_are_one_call_of_machine_code():
+    pytest.importorskip("numba")
+
+    def loss(w, x):
+        for _ in range(2100):  # What goes back needs more than the stack holds.
+            x = np.sin(w * x)
+        return np.sum(x)
+
+    w, v = (al.Tensor(np.full(4, 1.01), requires_grad=True) for _ in range(2))
+    optimiser = al.optim.SGD([v], lr=0.01)
+    step = al.compile(lambda x: loss(w, x), al.optim.SGD([w], lr=0.01), backend="numba")
+    for found in step.run(2, np.ones(4)):
+        optimiser.zero_grad()
+        expected = loss(v, np.ones(4))
+        expected.backward()
+        optimiser.step()
+        np.testing.assert_allclose(found, expected.item(), rtol=1e-10)
+    np.testing.assert_allclose(w.numpy(), v.numpy(), rtol=1e-10)
+    assert "a loop of calls" not in step.why
