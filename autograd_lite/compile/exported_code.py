@@ -245,7 +245,8 @@ class Writer:
         if function.__name__ in self.helpers:
             return
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-        assert isinstance(tree, ast.FunctionDef)
+        if not isinstance(tree, ast.FunctionDef):
+            raise self._refused(function.__name__)
         tree.returns = None
         tree.decorator_list = [d for d in tree.decorator_list if "cache" in ast.unparse(d)]
         for node in ast.walk(tree):

@@ -14,7 +14,7 @@ from autograd_lite.core.arithmetic import as_exact
 from autograd_lite.core.notation import PRODUCT, SUM, Form, Notation
 from autograd_lite.core.primitive import FIELDS, Primitive, example, primitive
 from autograd_lite.ops.neural import sigmoid
-from autograd_lite.ops.universal import named, ufunc
+from autograd_lite.ops.universal import defined, ufunc
 
 ONE = (example((2, 3)), example(()))
 FEW = (example((3,)), example(()))  # Close to 0 they are too steep for differences.
@@ -51,7 +51,8 @@ def with_parameters(
     _, _, x, *parameters = rule.__code__.co_varnames[: rule.__code__.co_argcount]
     given, called = ", ".join(parameters), "compute" if compute else f"special.{name}"
     known = {"special": special, "compute": compute, "in_kind": in_kind}
-    forward = eval(f"lambda {x}, *, {given}: in_kind({called}({given}, {x}), {x})", known)
+    result = f"in_kind({called}({given}, {x}), {x})"
+    forward = defined(name, f"{x}, *, {given}", result, known, doc, rule.__module__)
     braced = ", ".join(f"{{{key}}}" for key in parameters)
     written = f"{name}({braced}, {{{x}:loose}})"
     usual = {
@@ -59,7 +60,7 @@ def with_parameters(
         "jax": f"jax.scipy.special.{name}({braced}, {{{x}}})",
     }
     entry = {"entrywise": True, "whole": True, **usual, **entry}
-    return primitive(**entry)(named(forward, name, doc, rule.__module__))
+    return primitive(**entry)(forward)
 
 
 def in_kind(y: Any, x: Any) -> Any:

@@ -1,5 +1,6 @@
 """Universal functions as operations: each is its own forward function."""
 
+import linecache
 from types import ModuleType
 from typing import Any
 
@@ -31,15 +32,20 @@ def ufunc(
     """
     name = name or function.__name__
     operands = ", ".join(key for key in entry if key not in FIELDS)
-    forward = eval(f"lambda {operands}: {prefix}.{name}({operands})", {prefix: module})
-    notation = call(f"{prefix}.{name}", latex, text=text, picture=picture)
+    called = f"{prefix}.{name}"
+    usual = {"numpy": (function,), "notation": call(called, latex, text=text, picture=picture)}
     where = next(filter(callable, entry.values())).__module__  # That of a rule.
-    usual = {"numpy": (function,), "notation": notation}
-    return primitive(**usual | entry)(named(forward, name, doc, where))
+    forward = defined(name, operands, f"{called}({operands})", {prefix: module}, doc, where)
+    return primitive(**usual | entry)(forward)
 
 
-def named(function: Any, name: str, doc: str, module: str) -> Any:
-    """Give a function that was made what one has that is defined."""
-    function.__name__ = function.__qualname__ = name
+def defined(
+    name: str, signature: str, result: str, known: dict[str, Any], doc: str, module: str
+) -> Any:
+    """Define a function by its source, which tracebacks and printed code show like any other's."""
+    source, file = f"def {name}({signature}):\n    return {result}\n", f"<{module}.{name}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    exec(compile(source, file, "exec"), known)
+    function = known.pop(name)
     function.__doc__, function.__module__ = doc, module
     return function
