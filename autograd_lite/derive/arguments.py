@@ -15,11 +15,12 @@ from autograd_lite.derive.chain import ChainWriter
 from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.leaves import as_told
+from autograd_lite.derive.lengths import measured
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.graph.repetition import in_loops
 from autograd_lite.program.expression import Name
-from autograd_lite.program.graph_of import record
+from autograd_lite.program.graph_of import Recorded, record
 from autograd_lite.tensor import Tensor
 
 
@@ -31,16 +32,35 @@ def derived(
     chain: bool,
     frame: FrameType,
 ) -> Derivation:
-    """Record the loss if it is a function, name the values, and derive the gradients."""
-    recorded = None
-    order: tuple[str, ...] = ()
+    """Derive a loss that was recorded, or a function, of which the lengths are found, too."""
     if callable(loss) and not isinstance(loss, Tensor):
+
+        def at(values: Mapping[str, Any]) -> tuple[Derivation, Mapping[str, int]]:
+            recorded = record(loss, values)
+            called = recorded.names if names is None else names
+            made = _derived(recorded.result, recorded, tuple(values), wrt, called, chain)
+            return made, {k: x for k, x in recorded.variables.items() if type(x) is int}
+
         given = _bound(loss, args)
-        recorded, order = record(loss, given), tuple(given)
-        loss = recorded.result
-        names = recorded.names if names is None else names
-    elif args:
+        return at(given)[0] if chain else measured(loss, given, at)
+    if args:
         raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
+    names = {**names_in(frame), **arrays_in(frame)} if names is None else names
+    return _derived(loss, None, (), wrt, names, chain)
+
+
+def _derived(
+    loss: Any,
+    recorded: Recorded | None,
+    order: tuple[str, ...],
+    wrt: Tensor | str | Iterable[Tensor | str] | None,
+    names: Mapping[str, Any],
+    chain: bool,
+) -> Derivation:
+    """Name the values, and derive the gradients.
+
+    - `order`: the parameters of the function that was recorded.
+    """
     if isinstance(loss, dict | list | tuple):
         raise TypeError(
             f"derive needs a single number as the loss, got a {type(loss).__name__}. Return that."
@@ -64,8 +84,6 @@ def derived(
             "derive: the loss is not computed from anything that requires a gradient. Create the "
             "parameters with Tensor(..., requires_grad=True)."
         )
-    if names is None:
-        names = {**names_in(frame), **arrays_in(frame)}
     graph = Graph(loss, names) if recorded is None else recorded.graph(loss, names)
     bound = in_loops(graph) if recorded is None else recorded.bound_in(graph)
     graph = as_told(graph, names if recorded is None else {}, bound)

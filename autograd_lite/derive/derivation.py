@@ -18,6 +18,7 @@ from autograd_lite import ops
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
 from autograd_lite.derive.layout import AT, INDENT, LONGEST_LINE, WIDEST, listed, step
+from autograd_lite.derive.lengths import Length, Sizes, UnfitError
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.loop_code import LoopCode
 from autograd_lite.derive.loop_formulas import LoopFormulas, Row, rows_of
@@ -37,6 +38,8 @@ UNTIES = "    # where nothing ties, as here: equal values would share the deriva
 DIVIDES = "    # where no divisor is 0, as here"
 SUMS = "    # where {} adds up to 1 along axis {}, as here"
 """Comments on special cases that a derivation leaves out because its values have none of them."""
+
+FORWARD, BACKWARD = Printed("# forward"), Printed("# backward")
 
 UNNAMED = "{}: computed outside of the record, so anew with other values"
 """What is said of arrays that have no name."""
@@ -134,23 +137,60 @@ class Derivation(Steps):
         results = self._loss, *self.gradients.values()
         return LoopCode(lines, len(self.forward), self.arguments, results, rolled=rolled)
 
+    sizes: Sizes | None = None
+    """What it is at other lengths."""
+
+    def measure(self, sizes: Sizes | None) -> None:
+        """Write lengths by their names; raise an UnfitError if something else differs."""
+        self.sizes = sizes
+        vars(self).pop("code", None)
+        if sizes is not None:
+            if any(x.remarks != self.remarks for x in sizes.pair.values()):
+                raise UnfitError
+            sizes.merged(lambda derivation: derivation._said(_shape_and_place))
+
     def _code(self, comment: Callable[[Line], str], rolled: bool = True) -> str:
         """Write the function, with a comment behind every step."""
+
+        printed, lengths = self._sized(lambda derivation: derivation._said(comment, rolled))
+        steps = [x for x in printed if isinstance(x, Printed)]
+        loss, *gradients = (x for x in printed if isinstance(x, str))
+        end = listed(f"    {loss}, {{", gradients, "}")
+        return self._function(self.lines, steps, lengths, end, self.remarks)
+
+    def _said(
+        self, comment: Callable[[Line], str], rolled: bool = True
+    ) -> list[Printed | str]:
+        """Return the statements, what is returned, and the gradients in it."""
         loops = self._loops if rolled else self._rolled(self.lines, rolled=False)
         first, comments = loops.forward, list(map(comment, loops.lines))
-        result = [
-            f"{json.dumps(name, ensure_ascii=False)}: {loops.name(line)}"
-            for name, line in self.gradients.items()
+        return [
+            *loops.printed(0, first, comments),
+            BACKWARD,
+            *loops.printed(first, len(comments), comments),
+            f"return {loops.name(self._loss)}",
+            *(
+                f"{json.dumps(name, ensure_ascii=False)}: {loops.name(line)}"
+                for name, line in self.gradients.items()
+            ),
         ]
-        end = listed(f"    return {loops.name(self._loss)}, {{", result, "}")
+
+    @property
+    def remarks(self) -> list[str]:
+        """Comments on what the code does not provide for."""
         remarks = [
             text for text, holds in ((UNTIES, self._unties), (DIVIDES, self._divides)) if holds
         ]
-        remarks += [SUMS.format(*item) for item in self._sums.items()]
-        forward, backward = (
-            list(loops.printed(*x, comments)) for x in ((0, first), (first, len(comments)))
-        )
-        return self._function(self.lines, forward, backward, remarks, end)
+        return [*remarks, *(SUMS.format(*item) for item in self._sums.items())]
+
+    def _sized(
+        self, said: Callable[[Derivation], list[Any]], form: Form = "python"
+    ) -> tuple[list[Any], list[tuple[str, Length]]]:
+        """Return what a derivation says, with names for lengths if they are known, and these."""
+        if self.sizes is not None:
+            with suppress(UnfitError):
+                return self.sizes.merged(said, form)
+        return said(self), []
 
     def worksheet(self, names: Sequence[str] = ()) -> str:
         """Return the computation as code, with a blank, None, for every gradient.
@@ -182,39 +222,40 @@ class Derivation(Steps):
         back = sorted(self._wrt, key=lambda node: order.index(node.id), reverse=True)
         if names:
             back = [self.graph.find(name) for name in names]
-        steps = [
-            Printed(code, "" if i else str(line.expression.shape))
-            for line in self.forward
-            for i, code in enumerate(line.code.split("\n"))
-        ]
         called = (identifier(node.name or node.id) for node in back)
         blanks = [
             Printed(f"d_{name} = None", str(node.shape))
             for name, node in zip(called, back, strict=True)
         ]
-        return self._function(self.forward, steps, blanks, [], ["    return locals()"])
+        steps, lengths = self._sized(
+            lambda derivation: [
+                Printed(code, "" if i else str(line.expression.shape))
+                for line in derivation.forward
+                for i, code in enumerate(line.code.split("\n"))
+            ]
+        )
+        end = ["    return locals()"]
+        return self._function(self.forward, [*steps, BACKWARD, *blanks], lengths, end, [])
 
     def _function(
-        self, lines: Sequence[Line], forward: list[Printed], backward: list[Printed],
-        remarks: list[str], end: list[str],
+        self, lines: Sequence[Line], steps: list[Printed], lengths: list[tuple[str, Length]],
+        end: list[str], remarks: list[str],
     ) -> str:  # fmt: skip
         """Write the function, given its statements.
 
         `lines` are those whose operations may need a helper above it.
         """
-        steps = [*forward, *backward]
+        known = (Printed(f"{name} = {x.written('python')}") for name, x in lengths)
+        steps = [FORWARD, *known, *steps]
         sizes = [len(x.code) + x.depth * len(INDENT) for x in steps if x.comment]
         width = max((size for size in sizes if size <= WIDEST), default=0)
-        body = [step(x.code, x.comment, width, 1 + x.depth) for x in steps]
-        body.insert(len(forward), ["    # backward"])
         return "\n".join(
             [
                 *helpers(lines),
                 *listed("def loss_and_gradients(", self.arguments, "):"),
                 *remarks,
                 *self._remark(),
-                "    # forward",
-                *(line for written in body for line in written),
+                *(line for x in steps for line in step(x.code, x.comment, width, 1 + x.depth)),
                 *end,
             ]
         )
@@ -257,10 +298,17 @@ class Derivation(Steps):
 
     def _rows(self, form: Form) -> tuple[Row, ...]:
         """Return all steps as formulas."""
+        assert self.code  # It gives lengths their names.
+        rows, lengths = self._sized(lambda derivation: derivation._rows_here(form), form)
+        known = (Row(NAME[form](Name(x)), "=", length.written(form)) for x, length in lengths)
+        return *known, *rows
+
+    def _rows_here(self, form: Form) -> list[Row]:
+        """Return them with lengths as numbers."""
         for loops in (self._loops, self._own_loops):
             with suppress(UnevenError):
-                return tuple(LoopFormulas(loops, self.arguments, form).rows())
-        return rows_of(self.lines, form)
+                return list(LoopFormulas(loops, self.arguments, form).rows())
+        return list(rows_of(self.lines, form))
 
     @cached_property
     def mathml(self) -> str:
@@ -297,6 +345,10 @@ class Derivation(Steps):
         ∂L/∂w = 2 Xᵀ ((σ(X w) − y) ⊙ σ(X w) ⊙ (1 − σ(X w)))
         """
         name = self._only(name, "formula")
+        assert self.code  # It gives lengths their names.
+        return str(self._sized(lambda derivation: [derivation._formula(name, form)], form)[0][0])
+
+    def _formula(self, name: str, form: Form) -> str:
         wanted, sizes, meanings = self.gradients[name], dict[str, int](), dict[str, Expression]()
         own = [line for line in self.lines if line.node is None or line.node.name is None]
         for line in own:

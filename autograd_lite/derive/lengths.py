@@ -1,0 +1,334 @@
+"""Lengths in a derivation, found by deriving at others: ``2 / n`` where an array has n rows.
+
+What is printed at one length and at another differs in the numbers that are lengths, or follow from
+them. These get names; any other number is one that the user wrote.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.check.probes import resized
+from autograd_lite.core.backward import next_birth
+from autograd_lite.derive.helpers import namespace
+from autograd_lite.derive.layout import AT
+from autograd_lite.derive.loop_formulas import Row, is_bound
+from autograd_lite.derive.rounds import Printed
+from autograd_lite.derive.writing import NAME, Form
+from autograd_lite.functional.tracing import call_with_tensors
+from autograd_lite.functional.transforms import value_and_grad
+from autograd_lite.program.expression import Name
+from autograd_lite.program.surroundings import Surroundings
+from autograd_lite.program.trace import Place, lent
+from autograd_lite.tensor import Tensor
+
+if TYPE_CHECKING:
+    from autograd_lite.derive.derivation import Derivation
+
+MOST_NODES = 600
+"""Of a computation that is derived again."""
+
+MOST_CALLS = 100
+"""Of a function, to find out which axes have the same length."""
+
+SMALL = 4
+"""At such a length, what follows from it may be missing: ``2 / n`` is 1, a loop is none."""
+
+LARGE = 64
+"""From such a length on, others are smaller."""
+
+Axis = tuple[int, int, int]
+"""Which argument, which of its axes, and how long that is."""
+
+Group = frozenset[Axis]
+"""Axes of one length."""
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+_SHAPE = re.compile(r"\([\d, ]*\)")
+
+
+class UnfitError(Exception):
+    """What is printed at other lengths differs in more than numbers that follow from them."""
+
+
+class Length(NamedTuple):
+    """A length, or a number that follows from one.
+
+    - `code`: how it is computed, with {} in the place of the argument `of`.
+    - `at`: what it is at each of the sizes.
+    - `name`: the user's, if there is one.
+    """
+
+    code: str
+    of: str
+    at: tuple[int, ...]
+    name: str = ""
+
+    def written(self, form: Form) -> str:
+        """Write how it is computed: ``len(X)``."""
+        upright = r"\\mathrm{\g<0>}" if form == "latex" else r"\g<0>"
+        code = re.sub(r"[a-z]{2,}", upright, self.code.replace("//", "/" * (1 + (form == "python"))))
+        return code.replace("{}", NAME[form](Name(self.of)), 1)
+
+
+class Sizes:
+    """Two derivations of a function at different lengths, as one.
+
+    - `pair`: the derivations, and which of the sizes each of them is at. The first of all sizes is
+      the one that is given.
+    - `lengths`: of axes, and how many entries arrays have.
+    - `numbers`: the whole numbers that variables of the function hold, at each size.
+    """
+
+    def __init__(
+        self, pair: Mapping[int, Derivation], lengths: Sequence[Length],
+        numbers: Sequence[Mapping[str, int]],
+    ) -> None:  # fmt: skip
+        self.pair, self.lengths = pair, lengths
+        first = next(iter(pair.values()))
+        taken = {*re.findall(r"[^\W\d]\w*", first.code), *first.arguments}
+        others = map("n{}".format, itertools.count(1))
+        self._letters = (x for x in itertools.chain("nmkl", others) if x not in taken)
+        own = [self._of_users(name, [x.get(name, 0) for x in numbers])
+               for name in numbers[0] if name not in taken]  # fmt: skip
+        self._all = [*filter(None, own), *lengths]
+        self._names: dict[Length, str] = {}
+        self._used: dict[Length, str] = {}
+
+    def _of_users(self, name: str, values: Sequence[int]) -> Length | None:
+        """Return what a variable holds, if it follows from a length."""
+        pair = self._at(values)
+        for length in self.lengths if pair[0] > 0 else ():
+            over = self._at(length.at)[0] // pair[0]
+            if self._apart([over * x for x in pair], length.at) == {0}:
+                code = length.code if over == 1 else f"{length.code} // {over}"
+                return Length(code, length.of, tuple(values), name)
+        return None
+
+    def _at(self, values: Sequence[int]) -> tuple[int, ...]:
+        return tuple(values[i] for i in self.pair)
+
+    def _apart(self, pair: Sequence[int], values: Sequence[int]) -> set[int]:
+        """Return by how much numbers at both sizes are apart from some at all sizes."""
+        return {x - y for x, y in zip(pair, self._at(values), strict=True)}
+
+    def merged(
+        self, said: Callable[[Derivation], list[Any]], form: Form = "python"
+    ) -> tuple[list[Any], list[tuple[str, Length]]]:
+        """Return what both say, with names in the place of lengths, and these.
+
+        It raises an UnfitError if they differ in anything else.
+        """
+        self._used = {}
+        one, other = map(said, self.pair.values())
+        if len(one) != len(other):
+            raise UnfitError
+        found = [self._merged(x, y, form) for x, y in zip(one, other, strict=True)]
+        return found, [(name, length) for length, name in self._used.items()]
+
+    def _merged(self, one: Any, other: Any, form: Form) -> Any:
+        if isinstance(one, Printed):
+            parts = [x.comment.partition(AT) for x in (one, other)]
+            shape = self._text(parts[0][0], parts[1][0], "python", named=False)
+            at = self._text("".join(parts[0][1:]), "".join(parts[1][1:]), form)
+            return Printed(self._text(one.code, other.code, form), shape + at, one.depth)
+        if isinstance(one, Row):
+            texts = [self._text(x, y, form) for x, y in zip(one[:4], other[:4], strict=True)]
+            return Row(*texts, one.line)
+        return self._text(one, other, form)
+
+    def _text(self, one: str, other: str, form: Form, named: bool = True) -> str:
+        """Return what two texts say, with names for lengths, or these as they are given."""
+        if one == other:
+            return one
+        if _NUMBER.sub("0", one) != _NUMBER.sub("0", other):
+            raise UnfitError
+        numbers = map(int, _NUMBER.findall(other))
+
+        def said(found: re.Match[str]) -> str:
+            pair = int(found[0]), next(numbers)
+            if pair[0] == pair[1] or (not named and 0 in self.pair):
+                return found[0]
+            of, times, plus = self._fitted(pair)
+            if not named:
+                return str(times * math.prod(x.at[0] for x in of) + plus)
+            factors = [*([str(times)] if times > 1 else []),
+                       *(NAME[form](Name(self._called(x))) for x in of)]  # fmt: skip
+            text = {"python": " * ", "text": " ", "latex": r" \, "}[form].join(factors)
+            if plus:
+                text += f" {'+' if plus > 0 else '−' if form == 'text' else '-'} {abs(plus)}"
+            return f"({text})" if " " in text and is_bound(one, *found.span()) else text
+
+        return _NUMBER.sub(said, one)
+
+    def _fitted(self, pair: tuple[int, int]) -> tuple[tuple[Length, ...], int, int]:
+        """Return lengths, by what their product is multiplied, and what is added to it."""
+        apart = [(self._apart(pair, x.at), x) for x in self._all]
+        for (plus, *others), x in sorted(apart, key=lambda found: found[0] != {0}):
+            if not others:
+                return (x,), 1, plus
+        for count in (1, 2):
+            for of in itertools.combinations(self._all, count):
+                at = self._at([math.prod(x) for x in zip(*(x.at for x in of), strict=True)])
+                if 0 not in at and pair[0] % at[0] == pair[1] % at[1] == 0 and (
+                    pair[0] // at[0] == pair[1] // at[1]):  # fmt: skip
+                    return of, pair[0] // at[0], 0
+        raise UnfitError
+
+    def _called(self, length: Length) -> str:
+        """Return the name of a length: the user's, or a letter."""
+        if length not in self._names:
+            self._names[length] = length.name or next(self._letters)
+        self._used[length] = self._names[length]
+        return self._names[length]
+
+
+Made = tuple["Derivation", Mapping[str, int]]
+"""A derivation, and whole numbers that variables of the function hold."""
+
+
+def measured(
+    f: Callable[..., Any], given: Mapping[str, Any], at: Callable[[Mapping[str, Any]], Made]
+) -> Derivation:
+    """Derive a function, and find out which numbers are lengths.
+
+    - `at`: derives it at some arguments.
+    """
+    own, numbers = at(given)
+    if len(own.graph) > MOST_NODES:
+        return own
+    finder = _Finder(f, given, own)
+    groups = finder.groups()
+    while groups:
+        values = [given, *(finder.at({x: n[i] for x, n in groups.items()}) for i in (0, 1))]
+        made: list[Made] = [(own, numbers)]
+        for first, check in ((0, 2), (1, 0)):
+            try:
+                made.append(at(values[first + 1]))
+                own.measure(None)
+                pair = {i: made[i][0] for i in (first, first + 1)}
+                sizes = Sizes(pair, finder.lengths(groups, values), [x[1] for x in made])
+                own.measure(sizes)
+                if finder.agrees(values[check]):
+                    return own
+            except UnfitError:
+                continue
+            except Exception:  # noqa: BLE001  (that it cannot be derived there is all that is asked)
+                break
+        groups = dict([*groups.items()][: len(groups) > 1])
+    own.measure(None)
+    return own
+
+
+class _Finder:
+    """Finds out which axes of the arguments of a function have one length, by calling it."""
+
+    def __init__(self, f: Callable[..., Any], given: Mapping[str, Any], own: Derivation) -> None:
+        self.f, self.given, self.own, self.calls = f, given, own, 0
+        self.names = list(given)
+        self.arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given.values()]
+
+    def groups(self) -> dict[Group, tuple[int, int]]:
+        """Return axes of one length, which are free, and two others that they may have."""
+        around = Surroundings(self.f)
+        if around.hazard:
+            return {}
+        try:
+            with lent([Place(t) for t in around.tensors if t.is_leaf]):
+                found = self._groups()
+                while found and not all(
+                    self._runs({x: n[i] for x, n in found.items()}) == math.inf for i in (0, 1)
+                ):
+                    found.popitem()
+        finally:
+            around.restore()
+        return found
+
+    def _groups(self) -> dict[Group, tuple[int, int]]:
+        said = {int(x) for x in _NUMBER.findall(re.sub("#.*", "", self.own.code))}
+        axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)]
+        primes = (x for x in itertools.count(7) if all(x % y for y in (2, 3, 5, 7)) or x == 7)
+        found: dict[Group, tuple[int, int]] = {}
+        for length in dict.fromkeys(n for *_, n in axes):
+            plain = length < 2 or not (length <= SMALL or any(
+                abs(x - length) < 3 or (x and x % length == 0) for x in said))  # fmt: skip
+            left = [] if plain else [x for x in axes if x[2] == length]
+            while left:
+                others = next(primes), next(primes)
+                for wanted in (others, (2 * length, 3 * length)):
+                    group = self._group(left, wanted[0])
+                    if self._runs({frozenset(group): wanted[0]}) == math.inf:
+                        found[frozenset(group)] = wanted
+                        break
+                left = [x for x in left if x not in group]
+        return dict(sorted(found.items(), key=lambda x: -sum(k == 0 for _, k, _ in x[0])))
+
+    def _group(self, axes: Sequence[Axis], length: int) -> list[Axis]:
+        """Return the axes that have to have another length if the first one has."""
+        group, progress = [axes[0]], -1.0
+        while True:
+            last = progress
+            for more in ([], *([x] for x in axes if x not in group)):
+                progress = self._runs({frozenset((*group, *more)): length})
+                if progress > last:
+                    group += more
+                    break
+            if progress in (last, math.inf) or progress < last:
+                return group
+
+    def _runs(self, wanted: Mapping[Group, int]) -> float:
+        """Return how far the function comes with other lengths; infinity if it returns a number."""
+        self.calls += 1
+        values = self.at(wanted) if self.calls < MOST_CALLS else {}
+        start = next_birth()
+        try:
+            tensors = [Tensor(x, np.asarray(x).dtype.kind == "f") for x in values.values()]
+            with np.errstate(all="ignore"):
+                result = call_with_tensors(self.f, tensors, {})
+            done = np.size(result) == 1 and np.isfinite(result.data)
+        except Exception:  # noqa: BLE001  (how far it comes is all that is asked)
+            done = False
+        return math.inf if done else next_birth() - start if values else -1
+
+    def at(self, wanted: Mapping[Group, int]) -> dict[str, Any]:
+        """Return arguments of other lengths; none if they cannot have these."""
+        arrays = list(self.arrays)
+        for group, length in wanted.items():
+            for i, k, _ in group:
+                arrays[i] = arrays[i].take(range(min(length, arrays[i].shape[k])), axis=k)
+        found = resized(arrays, wanted, np.random.default_rng([0, 1]))
+        return {} if found is None else dict(zip(self.names, found, strict=True))
+
+    def lengths(self, groups: Iterable[Group], values: Sequence[Mapping[str, Any]]) -> list[Length]:
+        """Return the lengths of free axes, and the sizes of arrays that have some."""
+        found = []
+        for group in groups:
+            i, k, _ = min(group, key=lambda x: (x[1], x[0]))
+            at = tuple(np.shape(x[self.names[i]])[k] for x in values)
+            found.append(Length(f"{{}}.shape[{k}]" if k else "len({})", self.names[i], at))
+        for i, x in enumerate(self.arrays):
+            if x.ndim > 1 and any(i == axis[0] for group in groups for axis in group):
+                at = tuple(np.size(x[self.names[i]]) for x in values)
+                found.append(Length("{}.size", self.names[i], at))
+        return found
+
+    def agrees(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the printed code gives the gradients of autodiff at other lengths."""
+        own, space = self.own, namespace(self.own.lines)
+        by = [name for name in own.gradients if np.asarray(values.get(name)).dtype.kind == "f"]
+        with np.errstate(all="ignore"):
+            exec(own.code, space)
+            arguments = {**own.arguments, **values}
+            got = space["loss_and_gradients"](**{x: arguments[x] for x in own.arguments})
+            argnums = tuple(map(self.names.index, by))
+            true = value_and_grad(self.f, argnums)(*values.values())
+            return all(
+                np.allclose(a, b, rtol=1e-6, atol=1e-6 * np.abs(b).max(initial=0), equal_nan=True)
+                for a, b in zip((got[0], *(got[1][x] for x in by)), (true[0], *true[1]), strict=True)
+            )
