@@ -141,26 +141,33 @@ class Derivation(Steps):
     """What it is at other lengths."""
 
     def measure(self, sizes: Sizes | None) -> None:
-        """Write lengths by their names; raise an UnfitError if something else differs."""
-        self.sizes = sizes
+        """Write lengths by their names; raise an UnfitError if something else differs, too."""
         vars(self).pop("code", None)
+        self.sizes = None
         if sizes is not None:
             if any(x.remarks != self.remarks for x in sizes.pair.values()):
                 raise UnfitError
-            sizes.merged(lambda derivation: derivation._said(_shape_and_place))
+            said, _ = sizes.merged(lambda derivation: derivation._statements)
+            if len(said) > len(self._statements):
+                raise UnfitError
+            self.sizes = sizes
 
     def _code(self, comment: Callable[[Line], str], rolled: bool = True) -> str:
         """Write the function, with a comment behind every step."""
-
-        printed, lengths = self._sized(lambda derivation: derivation._said(comment, rolled))
+        usual = comment is _shape_and_place and rolled
+        printed, lengths = self._sized(
+            lambda x: x._statements if usual else x._said(comment, rolled)
+        )
         steps = [x for x in printed if isinstance(x, Printed)]
         loss, *gradients = (x for x in printed if isinstance(x, str))
         end = listed(f"    {loss}, {{", gradients, "}")
         return self._function(self.lines, steps, lengths, end, self.remarks)
 
-    def _said(
-        self, comment: Callable[[Line], str], rolled: bool = True
-    ) -> list[Printed | str]:
+    @cached_property
+    def _statements(self) -> list[Printed | str]:
+        return self._said(_shape_and_place)
+
+    def _said(self, comment: Callable[[Line], str], rolled: bool = True) -> list[Printed | str]:
         """Return the statements, what is returned, and the gradients in it."""
         loops = self._loops if rolled else self._rolled(self.lines, rolled=False)
         first, comments = loops.forward, list(map(comment, loops.lines))

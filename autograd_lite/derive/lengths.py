@@ -41,7 +41,7 @@ SMALL = 4
 """At such a length, what follows from it may be missing: ``2 / n`` is 1, a loop is none."""
 
 LARGE = 64
-"""From such a length on, others are smaller."""
+"""Arrays of such a length are not called with it more often than once."""
 
 Axis = tuple[int, int, int]
 """Which argument, which of its axes, and how long that is."""
@@ -50,7 +50,8 @@ Group = frozenset[Axis]
 """Axes of one length."""
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
-_SHAPE = re.compile(r"\([\d, ]*\)")
+_WRITTEN = re.compile(r"#.*|\*\* \d+|axis=[-\d(), ]+")
+"""Where a number is none that follows from a length."""
 
 
 class UnfitError(Exception):
@@ -94,7 +95,7 @@ class Sizes:
         first = next(iter(pair.values()))
         taken = {*re.findall(r"[^\W\d]\w*", first.code), *first.arguments}
         others = map("n{}".format, itertools.count(1))
-        self._letters = (x for x in itertools.chain("nmkl", others) if x not in taken)
+        self._letters = (x for x in itertools.chain("nmkdq", others) if x not in taken)
         own = [self._of_users(name, [x.get(name, 0) for x in numbers])
                for name in numbers[0] if name not in taken]  # fmt: skip
         self._all = [*filter(None, own), *lengths]
@@ -208,10 +209,10 @@ def measured(
     while groups:
         values = [given, *(finder.at({x: n[i] for x, n in groups.items()}) for i in (0, 1))]
         made: list[Made] = [(own, numbers)]
-        for first, check in ((0, 2), (1, 0)):
+        small = any(n <= SMALL for group in groups for *_, n in group)
+        for first, check in ((0, 2), (1, 0)) if small else ((0, 2),):
             try:
                 made.append(at(values[first + 1]))
-                own.measure(None)
                 pair = {i: made[i][0] for i in (first, first + 1)}
                 sizes = Sizes(pair, finder.lengths(groups, values), [x[1] for x in made])
                 own.measure(sizes)
@@ -220,9 +221,9 @@ def measured(
             except UnfitError:
                 continue
             except Exception:  # noqa: BLE001  (that it cannot be derived there is all that is asked)
-                break
+                pass
+            own.measure(None)
         groups = dict([*groups.items()][: len(groups) > 1])
-    own.measure(None)
     return own
 
 
@@ -242,67 +243,75 @@ class _Finder:
         try:
             with lent([Place(t) for t in around.tensors if t.is_leaf]):
                 found = self._groups()
-                while found and not all(
-                    self._runs({x: n[i] for x, n in found.items()}) == math.inf for i in (0, 1)
-                ):
+                while found and self._runs({x: n[1] for x, n in found.items()}) < math.inf:
                     found.popitem()
         finally:
             around.restore()
         return found
 
     def _groups(self) -> dict[Group, tuple[int, int]]:
-        said = {int(x) for x in _NUMBER.findall(re.sub("#.*", "", self.own.code))}
+        said = {int(x) for x in _NUMBER.findall(_WRITTEN.sub("", self.own.code))}
         axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)]
         primes = (x for x in itertools.count(7) if all(x % y for y in (2, 3, 5, 7)) or x == 7)
         found: dict[Group, tuple[int, int]] = {}
-        for length in dict.fromkeys(n for *_, n in axes):
-            plain = length < 2 or not (length <= SMALL or any(
-                abs(x - length) < 3 or (x and x % length == 0) for x in said))  # fmt: skip
-            left = [] if plain else [x for x in axes if x[2] == length]
-            while left:
+        for length in sorted({n for *_, n in axes if n > 1}, reverse=True):
+            known = any(abs(x - length) < 3 or (x and x % length == 0) for x in said)
+            left = [x for x in axes if x[2] == length]
+            while left and (known or (length <= SMALL and left[0][1] == 0)):
                 others = next(primes), next(primes)
-                for wanted in (others, (2 * length, 3 * length)):
-                    group = self._group(left, wanted[0])
-                    if self._runs({frozenset(group): wanted[0]}) == math.inf:
-                        found[frozenset(group)] = wanted
-                        break
+                group = self._group(left, others[0])
+                if self._runs({group: others[1]}) < math.inf:  # An even number of them, say.
+                    others = 2 * length, 3 * length
+                    group = self._group(left, others[0])
+                fewer = {group: length - (others[1] % length > 0 and 2 < length < LARGE)}
+                if self._runs({group: others[1]}) == math.inf == self._runs(fewer):
+                    found[group] = others
+                    if length > LARGE:  # Whatever is called now is quick.
+                        self.arrays = self._taken({group: others[0]})
                 left = [x for x in left if x not in group]
         return dict(sorted(found.items(), key=lambda x: -sum(k == 0 for _, k, _ in x[0])))
 
-    def _group(self, axes: Sequence[Axis], length: int) -> list[Axis]:
+    def _group(self, axes: Sequence[Axis], length: int) -> Group:
         """Return the axes that have to have another length if the first one has."""
-        group, progress = [axes[0]], -1.0
-        while True:
-            last = progress
-            for more in ([], *([x] for x in axes if x not in group)):
-                progress = self._runs({frozenset((*group, *more)): length})
-                if progress > last:
-                    group += more
+        group = frozenset(axes[:1])
+        progress = self._runs({group: length})
+        while progress < math.inf:
+            for axis in axes:
+                further = self._runs({group | {axis}: length})
+                if further > progress:
+                    group, progress = group | {axis}, further
                     break
-            if progress in (last, math.inf) or progress < last:
+            else:
                 return group
+        return group
 
     def _runs(self, wanted: Mapping[Group, int]) -> float:
         """Return how far the function comes with other lengths; infinity if it returns a number."""
         self.calls += 1
-        values = self.at(wanted) if self.calls < MOST_CALLS else {}
+        if self.calls > MOST_CALLS:
+            return -1
         start = next_birth()
         try:
-            tensors = [Tensor(x, np.asarray(x).dtype.kind == "f") for x in values.values()]
+            tensors = [Tensor(x, x.dtype.kind == "f") for x in self._taken(wanted)]
             with np.errstate(all="ignore"):
                 result = call_with_tensors(self.f, tensors, {})
             done = np.size(result) == 1 and np.isfinite(result.data)
         except Exception:  # noqa: BLE001  (how far it comes is all that is asked)
             done = False
-        return math.inf if done else next_birth() - start if values else -1
+        return math.inf if done else next_birth() - start
 
-    def at(self, wanted: Mapping[Group, int]) -> dict[str, Any]:
-        """Return arguments of other lengths; none if they cannot have these."""
+    def _taken(self, wanted: Mapping[Group, int]) -> list[Any]:
+        """Return the first entries along axes, so many that they are as long as wanted."""
         arrays = list(self.arrays)
         for group, length in wanted.items():
             for i, k, _ in group:
-                arrays[i] = arrays[i].take(range(min(length, arrays[i].shape[k])), axis=k)
-        found = resized(arrays, wanted, np.random.default_rng([0, 1]))
+                arrays[i] = arrays[i].take(np.arange(length) % arrays[i].shape[k], axis=k)
+        return arrays
+
+    def at(self, wanted: Mapping[Group, int]) -> dict[str, Any]:
+        """Return arguments of other lengths; none if they cannot have these."""
+        smaller = {group: min(length, *(n for *_, n in group)) for group, length in wanted.items()}
+        found = resized(self._taken(smaller), wanted, np.random.default_rng([0, 1]))
         return {} if found is None else dict(zip(self.names, found, strict=True))
 
     def lengths(self, groups: Iterable[Group], values: Sequence[Mapping[str, Any]]) -> list[Length]:

@@ -80,7 +80,13 @@ class Line:
 
     def steps(self, form: Form) -> list[Step]:
         """Return its statements: what is put back into zeros takes several."""
-        return steps(self.name, self.expression, form)
+        return steps(self.name, self.expression, form, self.like)
+
+    @property
+    def like(self) -> Name | None:
+        """The argument whose gradient this is."""
+        given = self.of is not None and self.of.primitive is None
+        return self.name.parts[0] if given and self.name.kind == "gradient" else None
 
     def _written(self, form: Form, between: str, template: str) -> str:
         return between.join(template.format(**x._asdict()).strip() for x in self.steps(form))

@@ -333,7 +333,7 @@ class Loops:
         """Return the statement that makes the array that others write to, or that a sum begins."""
         line = self.lines[i]
         return line.code.split("\n")[0] if self.codes[i].several else (
-            f"{line.name} = {zeros(line.expression)}")  # fmt: skip
+            f"{line.name} = {zeros(line.expression, like=line.like)}")  # fmt: skip
 
     def _fits_in(self, loop: Loop, name: str, rounds: Sequence[Code]) -> bool:
         """Find out whether statements that add to `name` differ as the rounds of a loop do."""
