@@ -77,8 +77,8 @@ def test_one_number_stands_for_an_array_only_where_that_makes_no_difference():
     h[0] = h[0] * 2
     for loss, line in [
         ((w @ w).sum(), "d_w = np.ones((2, 2)) @ w.T + w.T @ np.ones((2, 2))"),
-        (np.linalg.inv(w).mean(), "d_w = -((v1.T @ np.full((2, 2), 0.25)) @ v1.T)"),
-        (np.concatenate([w, w]).mean(), "d_w = np.full((2, 2), 0.25)"),
+        (np.linalg.inv(w).mean(), "d_w = -((v1.T @ np.full((2, 2), 1 / 4)) @ v1.T)"),
+        (np.concatenate([w, w]).mean(), "d_w = np.full((2, 2), 1 / 4)"),
         ((w * 2.5 + h).sum(), None),
     ]:
         derivation = al.derive(loss)
