@@ -219,7 +219,7 @@ def other_sizes(
                 group = frozenset(combination)
                 if any(known <= group for known in groups):
                     continue
-                resized = resized(arrays, {group: length + 1}, rng)
+                resized = with_lengths(arrays, {group: length + 1}, rng)
                 if resized is None or not _runs(f, names, resized):
                     continue
                 if not _ignores(f, names, resized, group):  # Rows without labels, say.
@@ -228,7 +228,7 @@ def other_sizes(
     if len(groups) > 1:
         lengths = itertools.count(2)
         wanted = {group: next(lengths) for group in groups}
-        resized = resized(arrays, wanted, rng)
+        resized = with_lengths(arrays, wanted, rng)
         if resized is not None and _runs(f, names, resized):
             yield resized
 
@@ -270,7 +270,7 @@ def _read_one_by_one(graph: Graph, x: Tensor, axis: int) -> set[int]:
     return {int(at[0]) for at in each if at and isinstance(at[0], int | np.integer)}
 
 
-def resized(
+def with_lengths(
     arrays: Sequence[Array],
     wanted: Mapping[frozenset[tuple[int, int, int]], int],
     rng: np.random.Generator,

@@ -143,14 +143,12 @@ class Derivation(Steps):
     def measure(self, sizes: Sizes | None) -> None:
         """Write lengths by their names; raise an UnfitError if something else differs, too."""
         vars(self).pop("code", None)
-        self.sizes = None
+        self.sizes, self.lengths = None, {}
         if sizes is not None:
             if any(x.remarks != self.remarks for x in sizes.pair.values()):
                 raise UnfitError
-            said, _ = sizes.merged(lambda derivation: derivation._statements)
-            if len(said) > len(self._statements):
-                raise UnfitError
-            self.sizes = sizes
+            _, lengths = sizes.merged(lambda derivation: derivation._statements)
+            self.sizes, self.lengths = sizes, {name: x.at[0] for name, x in lengths}
 
     def _code(self, comment: Callable[[Line], str], rolled: bool = True) -> str:
         """Write the function, with a comment behind every step."""
@@ -384,11 +382,12 @@ class Derivation(Steps):
     def function(self) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """The function that `code` defines: it takes `arguments`, and its tracebacks show lines.
 
-        It returns the loss and the gradients by name, for other values of the same shapes, as fast
-        as its code: sizes may stand there as numbers, so it raises a ValueError for others. It
-        provides for ties and divisors of 0 where the code, as its comment says, does not. What a
-        recorded loss computed outside of its record, as a comparison, is an argument too; in a
-        function that was derived, it is computed anew, and what it holds need not be passed.
+        It returns the loss and the gradients by name, for other values, as fast as its code. A
+        length may be another where the code has it by name; where numbers may stand for lengths,
+        others raise a ValueError. It provides for ties and divisors of 0 where the code, as its
+        comment says, does not. What a recorded loss computed outside of its record, as a
+        comparison, is an argument too; in a function that was derived, it is computed anew, and
+        what it holds need not be passed.
 
         Examples
         --------
@@ -398,9 +397,7 @@ class Derivation(Steps):
         >>> float(loss), float(gradients["w"])
         (25.0, 10.0)
         """
-        run = self
-        if self._unties or self._divides:
-            run = type(self)(self.graph, self._wrt, self._writer, **self._how, exact=True)
+        run = self._exactly() if self._unties or self._divides else self
         filename = f"<derivation {id(self):#x}>"
         code, picked = run.code, _picked(run.forward)
         if picked:
@@ -414,10 +411,11 @@ class Derivation(Steps):
         given = ", ".join(self.arguments)
         passed = self._how["order"] or self.arguments
         known = (x if x in passed else f"{x}=_known[{x!r}]" for x in self.arguments)
-        fits = [
-            f"{x}.shape == {np.shape(value)}" if np.ndim(value) else f"type({x}) in _numbers"
-            for x, value in self.arguments.items()
-        ]
+        fits = []
+        for x, value in self.arguments.items():
+            n = [y if isinstance(y, int) else y.written() for y in run._shape(x)]
+            shape = f"({', '.join(map(str, n))},)"
+            fits.append(f"{x}.shape == {shape}" if np.ndim(value) else f"type({x}) in _numbers")
         fits += [f"_close({x}.sum({axis}), 1)" for x, axis in self._sums.items()]
         fits += [f"_equal({x}, _asked[{x!r}])" for x in self.arguments if x in self._asked]
         # To bind a signature takes longer than all the arithmetic of a neuron.
@@ -425,15 +423,15 @@ class Derivation(Steps):
 def loss_and_gradients({", ".join(known)}):
     try:
         _fits = {" and ".join(fits)}
-    except AttributeError:
+    except (AttributeError, IndexError, TypeError):
         _fits = False
     if not _fits:
-        _refuse({given})  # An array without axes passes.
+        {given}, = _refuse({given})  # An array without axes passes.
     return _derived({given})
 """
         space = {
             "_derived": names["loss_and_gradients"],
-            "_refuse": self._refuse,
+            "_refuse": run._refuse,
             "_equal": np.array_equal,
             "_close": np.allclose,
             "_numbers": (np.float64, float, int),
@@ -445,14 +443,30 @@ def loss_and_gradients({", ".join(known)}):
         function.__doc__ = f"Return the loss and its gradients by {', '.join(self.gradients)}."
         return function
 
-    def _refuse(self, *values: ArrayLike) -> None:
+    def _exactly(self) -> Derivation:
+        """Return the same with what rules provide for ties and divisors of 0."""
+        made = type(self)(self.graph, self._wrt, self._writer, **self._how, exact=True)
+        if self.sizes is not None:
+            pair = {i: made if x is self else x._exactly() for i, x in self.sizes.pair.items()}
+            with suppress(UnfitError):
+                made.measure(self.sizes.of(pair))
+        return made
+
+    def _shape(self, name: str) -> Sequence[int | Length]:
+        """Return the lengths of an argument: numbers, and those that are free."""
+        known = np.shape(self.arguments[name])
+        return known if self.sizes is None else self.sizes.shape(name, known)
+
+    def _refuse(self, *values: ArrayLike) -> list[ArrayLike]:
         """Raise an error where the derivation does not hold; lists and numbers are arrays, too."""
-        for (name, known), value in zip(self.arguments.items(), values, strict=True):
-            if np.shape(value) != np.shape(known):
+        arrays = dict(zip(self.arguments, map(np.asarray, values), strict=True))
+        for name, value in arrays.items():
+            shape = tuple(n if isinstance(n, int) else n.now(arrays[n.of].shape)
+                          for n in self._shape(name))  # fmt: skip
+            if value.shape != shape:
                 raise ValueError(
-                    f"This derivation is for {name} of shape {np.shape(known)}, got "
-                    f"{np.shape(value)}. Derive it anew for other sizes: they may stand in the "
-                    f"code as numbers."
+                    f"This derivation is for {name} of shape {shape}, got {value.shape}. Derive it "
+                    f"anew for other sizes: they may stand in the code as numbers."
                 )
             if name in self._sums and not np.allclose(np.sum(value, axis=self._sums[name]), 1):
                 raise ValueError(
@@ -464,6 +478,7 @@ def loss_and_gradients({", ".join(known)}):
                     f"This derivation is for the {name} that the function was derived at, since "
                     f"it asked for its value. Derive it anew for another one."
                 )
+        return [np.asarray(x) if isinstance(x, list | tuple) else x for x in values]
 
     def evaluate(self) -> dict[str, NDArray[Any]]:
         """Run the function on the recorded values; return the gradients."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.check.probes import resized
+from autograd_lite.check.probes import with_lengths
 from autograd_lite.core.backward import next_birth
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.layout import AT
@@ -61,21 +62,33 @@ class UnfitError(Exception):
 class Length(NamedTuple):
     """A length, or a number that follows from one.
 
-    - `code`: how it is computed, with {} in the place of the argument `of`.
+    - `of`: which argument it is of.
+    - `axis`: along which axis; None for the number of entries.
     - `at`: what it is at each of the sizes.
+    - `over`: what it is divided by.
     - `name`: the user's, if there is one.
     """
 
-    code: str
     of: str
+    axis: int | None
     at: tuple[int, ...]
+    over: int = 1
     name: str = ""
 
-    def written(self, form: Form) -> str:
+    def written(self, form: Form = "python") -> str:
         """Write how it is computed: ``len(X)``."""
-        upright = r"\\mathrm{\g<0>}" if form == "latex" else r"\g<0>"
-        code = re.sub(r"[a-z]{2,}", upright, self.code.replace("//", "/" * (1 + (form == "python"))))
-        return code.replace("{}", NAME[form](Name(self.of)), 1)
+        of = NAME[form](Name(self.of))
+        word = (
+            rf"\mathrm{{{'len' if self.axis == 0 else 'size' if self.axis is None else 'shape'}}}"
+        )
+        word = word if form == "latex" else word[8:-1]
+        text = f"{word}({of})" if self.axis == 0 else f"{of}.{word}"
+        text += f"[{self.axis}]" if self.axis else ""
+        return text if self.over == 1 else f"{text} // {self.over}"
+
+    def now(self, shape: tuple[int, ...]) -> int:
+        """Return what it is if the argument has some shape."""
+        return shape[self.axis] if self.axis is not None and self.axis < len(shape) else self.at[0]
 
 
 class Sizes:
@@ -83,33 +96,42 @@ class Sizes:
 
     - `pair`: the derivations, and which of the sizes each of them is at. The first of all sizes is
       the one that is given.
-    - `lengths`: of axes, and how many entries arrays have.
+    - `axes`: which length the axes of arguments have that are free.
+    - `counts`: how many entries arrays have.
     - `numbers`: the whole numbers that variables of the function hold, at each size.
     """
 
     def __init__(
-        self, pair: Mapping[int, Derivation], lengths: Sequence[Length],
-        numbers: Sequence[Mapping[str, int]],
+        self, pair: Mapping[int, Derivation], axes: Mapping[tuple[str, int], Length],
+        counts: Sequence[Length], numbers: Sequence[Mapping[str, int]],
     ) -> None:  # fmt: skip
-        self.pair, self.lengths = pair, lengths
+        self.pair, self.axes, self._more = pair, axes, (counts, numbers)
         first = next(iter(pair.values()))
         taken = {*re.findall(r"[^\W\d]\w*", first.code), *first.arguments}
         others = map("n{}".format, itertools.count(1))
         self._letters = (x for x in itertools.chain("nmkdq", others) if x not in taken)
+        self._all = [*dict.fromkeys(axes.values()), *counts]
         own = [self._of_users(name, [x.get(name, 0) for x in numbers])
                for name in numbers[0] if name not in taken]  # fmt: skip
-        self._all = [*filter(None, own), *lengths]
+        self._all[:0] = filter(None, own)
         self._names: dict[Length, str] = {}
         self._used: dict[Length, str] = {}
+
+    def of(self, pair: Mapping[int, Derivation]) -> Sizes:
+        """Return the same for other derivations."""
+        return Sizes(pair, self.axes, *self._more)
+
+    def shape(self, name: str, known: tuple[int, ...]) -> list[int | Length]:
+        """Return the lengths of an argument: numbers, and those that are free."""
+        return [self.axes.get((name, k), n) for k, n in enumerate(known)]
 
     def _of_users(self, name: str, values: Sequence[int]) -> Length | None:
         """Return what a variable holds, if it follows from a length."""
         pair = self._at(values)
-        for length in self.lengths if pair[0] > 0 else ():
+        for length in self._all if pair[0] > 0 else ():
             over = self._at(length.at)[0] // pair[0]
             if self._apart([over * x for x in pair], length.at) == {0}:
-                code = length.code if over == 1 else f"{length.code} // {over}"
-                return Length(code, length.of, tuple(values), name)
+                return Length(length.of, length.axis, tuple(values), over, name)
         return None
 
     def _at(self, values: Sequence[int]) -> tuple[int, ...]:
@@ -140,8 +162,10 @@ class Sizes:
             at = self._text("".join(parts[0][1:]), "".join(parts[1][1:]), form)
             return Printed(self._text(one.code, other.code, form), shape + at, one.depth)
         if isinstance(one, Row):
-            texts = [self._text(x, y, form) for x, y in zip(one[:4], other[:4], strict=True)]
-            return Row(*texts, one.line)
+            *texts, where = (
+                self._text(x, y, form) for x, y in zip(one[:4], other[:4], strict=True)
+            )
+            return Row(texts[0], texts[1], texts[2], where, one.line)
         return self._text(one, other, form)
 
     def _text(self, one: str, other: str, form: Form, named: bool = True) -> str:
@@ -214,8 +238,7 @@ def measured(
             try:
                 made.append(at(values[first + 1]))
                 pair = {i: made[i][0] for i in (first, first + 1)}
-                sizes = Sizes(pair, finder.lengths(groups, values), [x[1] for x in made])
-                own.measure(sizes)
+                own.measure(Sizes(pair, *finder.lengths(groups, values), [x[1] for x in made]))
                 if finder.agrees(values[check]):
                     return own
             except UnfitError:
@@ -237,21 +260,26 @@ class _Finder:
 
     def groups(self) -> dict[Group, tuple[int, int]]:
         """Return axes of one length, which are free, and two others that they may have."""
+        with self._apart() as around:
+            found = {} if around.hazard else self._groups()
+            while found and self._runs({x: n[1] for x, n in found.items()}) < math.inf:
+                found.popitem()
+        return found
+
+    @contextmanager
+    def _apart(self) -> Iterator[Surroundings]:
+        """Call the function without a trace in what it closes over."""
         around = Surroundings(self.f)
-        if around.hazard:
-            return {}
         try:
-            with lent([Place(t) for t in around.tensors if t.is_leaf]):
-                found = self._groups()
-                while found and self._runs({x: n[1] for x, n in found.items()}) < math.inf:
-                    found.popitem()
+            with np.errstate(all="ignore"), lent([Place(t) for t in around.tensors if t.is_leaf]):
+                yield around
         finally:
             around.restore()
-        return found
 
     def _groups(self) -> dict[Group, tuple[int, int]]:
         said = {int(x) for x in _NUMBER.findall(_WRITTEN.sub("", self.own.code))}
-        axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)]
+        axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)
+                if self.names[i] in self.own.arguments]  # fmt: skip
         primes = (x for x in itertools.count(7) if all(x % y for y in (2, 3, 5, 7)) or x == 7)
         found: dict[Group, tuple[int, int]] = {}
         for length in sorted({n for *_, n in axes if n > 1}, reverse=True):
@@ -263,7 +291,7 @@ class _Finder:
                 if self._runs({group: others[1]}) < math.inf:  # An even number of them, say.
                     others = 2 * length, 3 * length
                     group = self._group(left, others[0])
-                fewer = {group: length - (others[1] % length > 0 and 2 < length < LARGE)}
+                fewer = {group: length - (others[1] % length > 0 and length < LARGE)}
                 if self._runs({group: others[1]}) == math.inf == self._runs(fewer):
                     found[group] = others
                     if length > LARGE:  # Whatever is called now is quick.
@@ -286,16 +314,15 @@ class _Finder:
         return group
 
     def _runs(self, wanted: Mapping[Group, int]) -> float:
-        """Return how far the function comes with other lengths; infinity if it returns a number."""
+        """Return how far the function comes with other lengths; infinity if to the end."""
         self.calls += 1
         if self.calls > MOST_CALLS:
             return -1
         start = next_birth()
         try:
             tensors = [Tensor(x, x.dtype.kind == "f") for x in self._taken(wanted)]
-            with np.errstate(all="ignore"):
-                result = call_with_tensors(self.f, tensors, {})
-            done = np.size(result) == 1 and np.isfinite(result.data)
+            result = call_with_tensors(self.f, tensors, {})
+            done = np.size(result) == 1
         except Exception:  # noqa: BLE001  (how far it comes is all that is asked)
             done = False
         return math.inf if done else next_birth() - start
@@ -311,33 +338,36 @@ class _Finder:
     def at(self, wanted: Mapping[Group, int]) -> dict[str, Any]:
         """Return arguments of other lengths; none if they cannot have these."""
         smaller = {group: min(length, *(n for *_, n in group)) for group, length in wanted.items()}
-        found = resized(self._taken(smaller), wanted, np.random.default_rng([0, 1]))
+        found = with_lengths(self._taken(smaller), wanted, np.random.default_rng([0, 1]))
         return {} if found is None else dict(zip(self.names, found, strict=True))
 
-    def lengths(self, groups: Iterable[Group], values: Sequence[Mapping[str, Any]]) -> list[Length]:
-        """Return the lengths of free axes, and the sizes of arrays that have some."""
-        found = []
+    def lengths(
+        self, groups: Iterable[Group], values: Sequence[Mapping[str, Any]]
+    ) -> tuple[dict[tuple[str, int], Length], list[Length]]:
+        """Return the lengths of free axes, and how many entries arrays have that have some."""
+        axes: dict[tuple[str, int], Length] = {}
         for group in groups:
             i, k, _ = min(group, key=lambda x: (x[1], x[0]))
             at = tuple(np.shape(x[self.names[i]])[k] for x in values)
-            found.append(Length(f"{{}}.shape[{k}]" if k else "len({})", self.names[i], at))
-        for i, x in enumerate(self.arrays):
-            if x.ndim > 1 and any(i == axis[0] for group in groups for axis in group):
-                at = tuple(np.size(x[self.names[i]]) for x in values)
-                found.append(Length("{}.size", self.names[i], at))
-        return found
+            axes |= {(self.names[j], axis): Length(self.names[i], k, at) for j, axis, _ in group}
+        tables = (x for x, array in zip(self.names, self.arrays, strict=True) if array.ndim > 1)
+        counts = [Length(name, None, tuple(np.size(x[name]) for x in values))
+                  for name in tables if any(name == x for x, _ in axes)]  # fmt: skip
+        return axes, counts
 
     def agrees(self, values: Mapping[str, Any]) -> bool:
         """Return whether the printed code gives the gradients of autodiff at other lengths."""
         own, space = self.own, namespace(self.own.lines)
         by = [name for name in own.gradients if np.asarray(values.get(name)).dtype.kind == "f"]
-        with np.errstate(all="ignore"):
+        with self._apart():
             exec(own.code, space)
             arguments = {**own.arguments, **values}
             got = space["loss_and_gradients"](**{x: arguments[x] for x in own.arguments})
             argnums = tuple(map(self.names.index, by))
             true = value_and_grad(self.f, argnums)(*values.values())
             return all(
-                np.allclose(a, b, rtol=1e-6, atol=1e-6 * np.abs(b).max(initial=0), equal_nan=True)
-                for a, b in zip((got[0], *(got[1][x] for x in by)), (true[0], *true[1]), strict=True)
+                np.allclose(a, b, rtol=1e-6, atol=1e-6 * np.abs(b).max(initial=0))
+                for a, b in zip(
+                    (got[0], *(got[1][x] for x in by)), (true[0], *true[1]), strict=True
+                )
             )

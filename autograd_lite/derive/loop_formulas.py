@@ -53,7 +53,7 @@ _HOLE = re.compile(
 
 _BRACKETS = {"text": ("(", ")"), "latex": (r"\left(", r"\right)")}
 
-_AROUND = re.compile(r"[\[{:,(]")
+_AROUND = re.compile(r"[\[{:,(=…]|$")
 """Between such brackets and signs, a sum needs no parentheses."""
 
 
