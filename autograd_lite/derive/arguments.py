@@ -15,7 +15,7 @@ from autograd_lite.derive.chain import ChainWriter
 from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.leaves import as_told
-from autograd_lite.derive.lengths import measured
+from autograd_lite.derive.lengths import Again, measured
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.graph.repetition import in_loops
@@ -42,11 +42,14 @@ def derived(
             return made, {k: x for k, x in recorded.variables.items() if type(x) is int}
 
         given = _bound(loss, args)
-        return at(given)[0] if chain else measured(loss, given, at)
+        own, numbers = at(given)
+        return own if chain else measured(own, loss, given, at, numbers)
     if args:
         raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
     names = {**names_in(frame), **arrays_in(frame)} if names is None else names
-    return _derived(loss, None, (), wrt, names, chain)
+    own = _derived(loss, None, (), wrt, names, chain)
+    again = Again(own)
+    return own if chain else measured(own, again, again.given, again.at, {})
 
 
 def _derived(

@@ -445,7 +445,7 @@ def loss_and_gradients({", ".join(known)}):
 
     def _exactly(self) -> Derivation:
         """Return the same with what rules provide for ties and divisors of 0."""
-        made = type(self)(self.graph, self._wrt, self._writer, **self._how, exact=True)
+        made = self.of(self.graph, exact=True)
         if self.sizes is not None:
             pair = {i: made if x is self else x._exactly() for i, x in self.sizes.pair.items()}
             with suppress(UnfitError):

@@ -6,11 +6,13 @@ them. These get names; any other number is one that the user wrote.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,6 +26,7 @@ from autograd_lite.derive.rounds import Printed
 from autograd_lite.derive.writing import NAME, Form
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.functional.transforms import value_and_grad
+from autograd_lite.graph.nodes import Nodes
 from autograd_lite.program.expression import Name
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Place, lent
@@ -219,13 +222,19 @@ Made = tuple["Derivation", Mapping[str, int]]
 
 
 def measured(
-    f: Callable[..., Any], given: Mapping[str, Any], at: Callable[[Mapping[str, Any]], Made]
+    own: Derivation,
+    f: Callable[..., Any],
+    given: Mapping[str, Any],
+    at: Callable[[Mapping[str, Any]], Made],
+    numbers: Mapping[str, int],
 ) -> Derivation:
-    """Derive a function, and find out which numbers are lengths.
+    """Find out which numbers in a derivation are lengths.
 
-    - `at`: derives it at some arguments.
+    - `f`: what was derived.
+    - `given`: the arguments.
+    - `at`: derives it at others.
+    - `numbers`: whole numbers that variables of the function hold.
     """
-    own, numbers = at(given)
     if len(own.graph) > MOST_NODES:
         return own
     finder = _Finder(f, given, own)
@@ -250,6 +259,41 @@ def measured(
     return own
 
 
+class Again:
+    """What was recorded, as a function of its arrays: numbers in it stay as they are."""
+
+    def __init__(self, own: Derivation) -> None:
+        self.own = own
+        given = [(name, x) for name, x in own.arguments.items() if np.ndim(x)]
+        self.leaves = {name: node for name, x in given for node in own.graph
+                       if node.primitive is None and node.value is x}  # fmt: skip
+        self.given = {name: node.value for name, node in self.leaves.items()}
+
+    def __call__(self, *given: Any) -> Any:
+        """Compute the loss."""
+        return self._values(given)[self.own.graph.outputs[0].id]
+
+    def _values(self, given: Iterable[Any], plain: bool = False) -> dict[str, Any]:
+        values = dict(zip((x.id for x in self.leaves.values()), given, strict=True))
+        for node in self.own.graph:
+            if node.primitive is None:
+                values.setdefault(node.id, node.value)
+            else:
+                compute = node.primitive.forward if plain else node.primitive
+                values[node.id] = compute(*(values[x] for x in node.operands), **node.parameters)
+        return values
+
+    def at(self, given: Mapping[str, Any]) -> Made:
+        """Derive it with other arrays."""
+        own = self.own
+        with np.errstate(all="ignore"):
+            values = self._values(given.values(), plain=True)
+        graph = copy.copy(own.graph)
+        nodes = [replace(node, value=values[node.id]) for node in graph]
+        Nodes.__init__(graph, nodes, [x.id for x in graph.outputs], graph.held)
+        return own.of(graph), {}
+
+
 class _Finder:
     """Finds out which axes of the arguments of a function have one length, by calling it."""
 
@@ -269,7 +313,7 @@ class _Finder:
     @contextmanager
     def _apart(self) -> Iterator[Surroundings]:
         """Call the function without a trace in what it closes over."""
-        around = Surroundings(self.f)
+        around = Surroundings(*([] if isinstance(self.f, Again) else [self.f]))
         try:
             with np.errstate(all="ignore"), lent([Place(t) for t in around.tensors if t.is_leaf]):
                 yield around

@@ -49,3 +49,8 @@ class Steps:
         made = type(self)(self.graph, (*self._wrt, *more), self._writer, **self._how)
         made.lengths = self.lengths
         return made
+
+    def of(self, graph: Graph, **how: Any) -> Self:
+        """Return the same derivation of a graph with other values, or written otherwise."""
+        wrt = [graph[node.id] for node in self._wrt]
+        return type(self)(graph, wrt, self._writer, **{**self._how, **how})
