@@ -15,7 +15,7 @@ from autograd_lite.derive.chain import ChainWriter
 from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.leaves import as_told
-from autograd_lite.derive.lengths import Again, measured
+from autograd_lite.derive.other_lengths import Again, measured
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.graph.repetition import in_loops
