@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
@@ -15,7 +16,7 @@ from autograd_lite.derive.chain import ChainWriter
 from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.leaves import as_told
-from autograd_lite.derive.other_lengths import Again, measured
+from autograd_lite.derive.other_lengths import GROWTH, Again, Made, measured
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.graph.repetition import in_loops
@@ -35,15 +36,17 @@ def derived(
     """Derive a loss that was recorded, or a function, of which the lengths are found, too."""
     if callable(loss) and not isinstance(loss, Tensor):
 
-        def at(values: Mapping[str, Any]) -> tuple[Derivation, Mapping[str, int]]:
+        def at(values: Mapping[str, Any], most: float = math.inf) -> Made:
             recorded = record(loss, values)
             called = recorded.names if names is None else names
-            made = _derived(recorded.result, recorded, tuple(values), wrt, called, chain)
+            made = _derived(recorded.result, recorded, tuple(values), wrt, called, chain, most)
             return made, {k: x for k, x in recorded.variables.items() if type(x) is int}
 
         given = _bound(loss, args)
         own, numbers = at(given)
-        return own if chain else measured(own, loss, given, at, numbers)
+        if chain:
+            return own
+        return measured(own, loss, given, lambda x: at(x, GROWTH * own.made), numbers)
     if args:
         raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
     names = {**names_in(frame), **arrays_in(frame)} if names is None else names
@@ -59,10 +62,12 @@ def _derived(
     wrt: Tensor | str | Iterable[Tensor | str] | None,
     names: Mapping[str, Any],
     chain: bool,
+    most: float = math.inf,
 ) -> Derivation:
     """Name the values, and derive the gradients.
 
     - `order`: the parameters of the function that was recorded.
+    - `most`: how many expressions may be made.
     """
     if isinstance(loss, dict | list | tuple):
         raise TypeError(
@@ -112,6 +117,7 @@ def _derived(
         arrays={k: x for k, x in values.items() if issubclass(type(x), np.ndarray)},  # No symbols.
         asked={} if recorded is None else recorded.asked,
         order=order,
+        most=most,
     )
 
 

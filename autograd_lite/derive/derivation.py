@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -445,7 +446,7 @@ def loss_and_gradients({", ".join(known)}):
 
     def _exactly(self) -> Derivation:
         """Return the same with what rules provide for ties and divisors of 0."""
-        made = self.of(self.graph, exact=True)
+        made = self.of(self.graph, exact=True, most=math.inf)
         if self.sizes is not None:
             pair = {i: made if x is self else x._exactly() for i, x in self.sizes.pair.items()}
             with suppress(UnfitError):

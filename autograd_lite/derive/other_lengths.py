@@ -31,6 +31,9 @@ MOST_NODES = 600
 MOST_CALLS = 100
 """Of a function, to find out which axes have the same length."""
 
+GROWTH = 8
+"""How many times as many expressions a derivation at other lengths may take."""
+
 SMALL = 4
 """At such a length, what follows from it may be missing: ``2 / n`` is 1, a loop is none."""
 
@@ -120,7 +123,7 @@ class Again:
         graph = copy.copy(own.graph)
         nodes = [replace(node, value=values[node.id]) for node in graph]
         Nodes.__init__(graph, nodes, [x.id for x in graph.outputs], graph.held)
-        return own.of(graph), {}
+        return own.of(graph, most=GROWTH * own.made), {}
 
 
 class _Finder:
@@ -158,7 +161,8 @@ class _Finder:
         for length in sorted({n for *_, n in axes if n > 1}, reverse=True):
             known = any(abs(x - length) < 3 or (x and x % length == 0) for x in said)
             left = [x for x in axes if x[2] == length]
-            while left and (known or (length <= SMALL and left[0][1] == 0)):
+            rows = length <= SMALL and sum(k == 0 for _, k, _ in left) > 1
+            while left and (known or (rows and left[0][1] == 0)):
                 others = next(primes), next(primes)
                 group = self._group(left, others[0])
                 if self._runs({group: others[1]}) < math.inf:  # An even number of them, say.

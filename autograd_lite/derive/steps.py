@@ -18,7 +18,7 @@ class Steps:
     - `writer`: writes the lines.
     - `**how`: as the writer takes it.
 
-    `lengths` are those that have names.
+    `lengths` are those that have names, `made` is how many expressions it took.
     """
 
     def __init__(self, graph: Graph, wrt: Sequence[Node], writer: type[Writer], **how: Any) -> None:
@@ -37,6 +37,7 @@ class Steps:
         self._unties, self._divides = written.unties, written.divides
         self._unnamed = written.unnamed
         self.lengths: dict[str, int] = {}
+        self.made = written.made
 
     @property
     def lines(self) -> tuple[Line, ...]:
