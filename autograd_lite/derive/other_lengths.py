@@ -31,7 +31,7 @@ MOST_NODES = 600
 MOST_CALLS = 100
 """Of a function, to find out which axes have the same length."""
 
-GROWTH = 8
+GROWTH = 4
 """How many times as many expressions a derivation at other lengths may take."""
 
 SMALL = 4
@@ -153,17 +153,21 @@ class _Finder:
             around.restore()
 
     def _groups(self) -> dict[Group, tuple[int, int]]:
-        said = {int(x) for x in NUMBER.findall(_WRITTEN.sub("", self.own.code))}
+        code = _WRITTEN.sub("", self.own.code)
+        said = {int(x) for x in NUMBER.findall(code)}
+        shares = [float(x) for x in re.findall(r"\d*\.\d+", code)]  # 0.5 may be 2 / 4.
         axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)
                 if self.names[i] in self.own.arguments]  # fmt: skip
-        primes = (x for x in itertools.count(7) if all(x % y for y in (2, 3, 5, 7)) or x == 7)
+        primes = (x for x in itertools.count(5) if all(x % y for y in (2, 3, 5, 7)) or x in (5, 7))
         found: dict[Group, tuple[int, int]] = {}
         for length in sorted({n for *_, n in axes if n > 1}, reverse=True):
             known = any(abs(x - length) < 3 or (x and x % length == 0) for x in said)
+            known = known or any((x * length).is_integer() for x in shares)
             left = [x for x in axes if x[2] == length]
             rows = length <= SMALL and sum(k == 0 for _, k, _ in left) > 1
             while left and (known or (rows and left[0][1] == 0)):
-                others = next(primes), next(primes)
+                one, two = itertools.islice((x for x in primes if x != length), 2)
+                others = one, two
                 group = self._group(left, others[0])
                 if self._runs({group: others[1]}) < math.inf:  # An even number of them, say.
                     others = 2 * length, 3 * length
