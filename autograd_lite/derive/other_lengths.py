@@ -158,7 +158,8 @@ class _Finder:
         shares = [float(x) for x in re.findall(r"\d*\.\d+", code)]  # 0.5 may be 2 / 4.
         axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)
                 if self.names[i] in self.own.arguments]  # fmt: skip
-        primes = (x for x in itertools.count(5) if all(x % y for y in (2, 3, 5, 7)) or x in (5, 7))
+        # A share of 5 is a number of few digits, which does not show that it is one.
+        primes = (x for x in itertools.count(7) if all(x % y for y in (2, 3, 5, 7)) or x == 7)
         found: dict[Group, tuple[int, int]] = {}
         for length in sorted({n for *_, n in axes if n > 1}, reverse=True):
             known = any(abs(x - length) < 3 or (x and x % length == 0) for x in said)
