@@ -31,7 +31,7 @@ MOST_NODES = 600
 MOST_CALLS = 100
 """Of a function, to find out which axes have the same length."""
 
-GROWTH = 4
+GROWTH = 6
 """How many times as many expressions a derivation at other lengths may take."""
 
 SMALL = 4
