@@ -43,11 +43,9 @@ class Length(NamedTuple):
 
     def written(self, form: Form = "python") -> str:
         """Write how it is computed: ``len(X)``."""
-        of = NAME[form](Name(self.of))
-        word = (
-            rf"\mathrm{{{'len' if self.axis == 0 else 'size' if self.axis is None else 'shape'}}}"
-        )
-        word = word if form == "latex" else word[8:-1]
+        of, words = NAME[form](Name(self.of)), {0: "len", None: "size"}
+        word = words.get(self.axis, "shape")
+        word = rf"\mathrm{{{word}}}" if form == "latex" else word
         text = f"{word}({of})" if self.axis == 0 else f"{of}.{word}"
         text += f"[{self.axis}]" if self.axis else ""
         return text if self.over == 1 else f"{text} // {self.over}"
@@ -74,8 +72,8 @@ class Sizes:
         self.pair, self.axes, self._more = pair, axes, (counts, numbers)
         first = next(iter(pair.values()))
         taken = {*re.findall(r"[^\W\d]\w*", first.code), *first.arguments}
-        others = map("n{}".format, itertools.count(1))
-        self._letters = (x for x in itertools.chain("nmkdq", others) if x not in taken)
+        letters = *"nmkdq", *map("n{}".format, range(1, len(axes) + len(counts) + 1))
+        self._letters = [x for x in letters if x not in taken]
         self._all = [*dict.fromkeys(axes.values()), *counts]
         own = [self._of_users(name, [x.get(name, 0) for x in numbers])
                for name in numbers[0] if name not in taken]  # fmt: skip
@@ -175,6 +173,6 @@ class Sizes:
     def _called(self, length: Length) -> str:
         """Return the name of a length: the user's, or a letter."""
         if length not in self._names:
-            self._names[length] = length.name or next(self._letters)
+            self._names[length] = length.name or self._letters.pop(0)
         self._used[length] = self._names[length]
         return self._names[length]

@@ -25,7 +25,7 @@ from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Place, lent
 from autograd_lite.tensor import Tensor
 
-MOST_NODES = 600
+MOST_NODES = 300
 """Of a computation that is derived again."""
 
 MOST_CALLS = 100
