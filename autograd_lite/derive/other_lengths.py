@@ -6,6 +6,7 @@ import copy
 import itertools
 import math
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,8 +29,8 @@ from autograd_lite.tensor import Tensor
 MOST_NODES = 300
 """Of a computation that is derived again."""
 
-MOST_CALLS = 100
-"""Of a function, to find out which axes have the same length."""
+MOST_CALLS, MOST_SECONDS = 100, 1.0
+"""Of calls of a function, to find out which axes have the same length."""
 
 GROWTH = 6
 """How many times as many expressions a derivation at other lengths may take."""
@@ -131,6 +132,7 @@ class _Finder:
 
     def __init__(self, f: Callable[..., Any], given: Mapping[str, Any], own: Derivation) -> None:
         self.f, self.given, self.own, self.calls = f, given, own, 0
+        self.until = time.perf_counter() + MOST_SECONDS
         self.names = list(given)
         self.arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given.values()]
 
@@ -198,7 +200,7 @@ class _Finder:
     def _runs(self, wanted: Mapping[Group, int]) -> float:
         """Return how far the function comes with other lengths; infinity if to the end."""
         self.calls += 1
-        if self.calls > MOST_CALLS:
+        if self.calls > MOST_CALLS or time.perf_counter() > self.until:
             return -1
         start = next_birth()
         try:
