@@ -142,7 +142,10 @@ class Derivation(Steps):
     """What it is at other lengths."""
 
     def measure(self, sizes: Sizes | None) -> None:
-        """Write lengths by their names; raise an UnfitError if something else differs, too."""
+        """Write lengths by the names that the code gives them, from now on.
+
+        It raises an UnfitError if something else differs, too.
+        """
         vars(self).pop("code", None)
         self.sizes, self.lengths = None, {}
         if sizes is not None:
@@ -304,7 +307,6 @@ class Derivation(Steps):
 
     def _rows(self, form: Form) -> tuple[Row, ...]:
         """Return all steps as formulas."""
-        assert self.code  # It gives lengths their names.
         rows, lengths = self._sized(lambda derivation: derivation._rows_here(form), form)
         known = (Row(NAME[form](Name(x)), "=", length.written(form)) for x, length in lengths)
         return *known, *rows
@@ -351,7 +353,6 @@ class Derivation(Steps):
         ∂L/∂w = 2 Xᵀ ((σ(X w) − y) ⊙ σ(X w) ⊙ (1 − σ(X w)))
         """
         name = self._only(name, "formula")
-        assert self.code  # It gives lengths their names.
         return str(self._sized(lambda derivation: [derivation._formula(name, form)], form)[0][0])
 
     def _formula(self, name: str, form: Form) -> str:
