@@ -78,7 +78,7 @@ def test_one_number_stands_for_an_array_only_where_that_makes_no_difference():
     for loss, line in [
         ((w @ w).sum(), "d_w = np.ones((n, n)) @ w.T + w.T @ np.ones((n, n))"),
         (np.linalg.inv(w).mean(), "d_w = -((v1.T @ np.full((2, 2), 1 / 4)) @ v1.T)"),
-        (np.concatenate([w, w]).mean(), "d_w = np.full((2, 2), 1 / 4)"),
+        (np.concatenate([w, w]).mean(), "d_w = np.full((2, 2), 0.25)"),
         ((w * 2.5 + h).sum(), None),
     ]:
         derivation = al.derive(loss)
@@ -461,7 +461,7 @@ def test_numbers_are_written_as_people_do():
     derivation = al.derive(((x + 1e-5) ** 2).mean(), names={})
     assert "2 / n * (x + 1e-05)" in str(derivation)
     assert "2/n (x + 10⁻⁵)" in derivation.text
-    assert r"\frac{2}{3} \, \left(x + 10^{-5}\right)" in derivation.latex
+    assert r"\frac{2}{n} \, \left(x + 10^{-5}\right)" in derivation.latex
 
 
 def test_scalar_networks_are_written_without_signs_of_matrices():
