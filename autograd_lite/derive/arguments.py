@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
@@ -15,11 +16,12 @@ from autograd_lite.derive.chain import ChainWriter
 from autograd_lite.derive.components import by_component
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.leaves import as_told
+from autograd_lite.derive.other_lengths import GROWTH, Again, Made, measured
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.graph.repetition import in_loops
 from autograd_lite.program.expression import Name
-from autograd_lite.program.graph_of import record
+from autograd_lite.program.graph_of import Recorded, record
 from autograd_lite.tensor import Tensor
 
 
@@ -31,16 +33,42 @@ def derived(
     chain: bool,
     frame: FrameType,
 ) -> Derivation:
-    """Record the loss if it is a function, name the values, and derive the gradients."""
-    recorded = None
-    order: tuple[str, ...] = ()
+    """Derive a loss that was recorded, or a function, of which the lengths are found, too."""
     if callable(loss) and not isinstance(loss, Tensor):
+
+        def at(values: Mapping[str, Any], most: float = math.inf) -> Made:
+            recorded = record(loss, values)
+            called = recorded.names if names is None else names
+            made = _derived(recorded.result, recorded, tuple(values), wrt, called, chain, most)
+            return made, {k: x for k, x in recorded.variables.items() if type(x) is int}
+
         given = _bound(loss, args)
-        recorded, order = record(loss, given), tuple(given)
-        loss = recorded.result
-        names = recorded.names if names is None else names
-    elif args:
+        own, numbers = at(given)
+        if chain:
+            return own
+        return measured(own, loss, given, lambda x: at(x, GROWTH * own.made), numbers)
+    if args:
         raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
+    names = {**names_in(frame), **arrays_in(frame)} if names is None else names
+    own = _derived(loss, None, (), wrt, names, chain)
+    again = Again(own)
+    return own if chain else measured(own, again, again.given, again.at, {})
+
+
+def _derived(
+    loss: Any,
+    recorded: Recorded | None,
+    order: tuple[str, ...],
+    wrt: Tensor | str | Iterable[Tensor | str] | None,
+    names: Mapping[str, Any],
+    chain: bool,
+    most: float = math.inf,
+) -> Derivation:
+    """Name the values, and derive the gradients.
+
+    - `order`: the parameters of the function that was recorded.
+    - `most`: how many expressions may be made.
+    """
     if isinstance(loss, dict | list | tuple):
         raise TypeError(
             f"derive needs a single number as the loss, got a {type(loss).__name__}. Return that."
@@ -64,8 +92,6 @@ def derived(
             "derive: the loss is not computed from anything that requires a gradient. Create the "
             "parameters with Tensor(..., requires_grad=True)."
         )
-    if names is None:
-        names = {**names_in(frame), **arrays_in(frame)}
     graph = Graph(loss, names) if recorded is None else recorded.graph(loss, names)
     bound = in_loops(graph) if recorded is None else recorded.bound_in(graph)
     graph = as_told(graph, names if recorded is None else {}, bound)
@@ -91,6 +117,7 @@ def derived(
         arrays={k: x for k, x in values.items() if issubclass(type(x), np.ndarray)},  # No symbols.
         asked={} if recorded is None else recorded.asked,
         order=order,
+        most=most,
     )
 
 

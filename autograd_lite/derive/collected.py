@@ -96,10 +96,10 @@ class Step(NamedTuple):
     right: str
 
 
-def steps(name: Name, e: Expression, form: Form) -> list[Step]:
+def steps(name: Name, e: Expression, form: Form, like: Name | None = None) -> list[Step]:
     """Write a line as statements: one, or an array and what is added to it, or written into it.
 
-    As mathematics, entries that are all there need no zeros.
+    As mathematics, entries that are all there need no zeros; `like` has the same shape.
     """
     found = pieces(e)
     left = NAME[form](name)
@@ -122,7 +122,7 @@ def steps(name: Name, e: Expression, form: Form) -> list[Step]:
     first = [x for x in found if x.back is None and x.sign > 0 and _may_begin(x.e, e)]
     begun = next((x for x in first if is_new(x.e)), first[0] if first else None)
     copied = ".copy()" if form == "python" and begun and not is_new(begun.e) else ""
-    lines = [Step(left, "=", write(begun.e, form) + copied if begun else zeros(e, form))]
+    lines = [Step(left, "=", write(begun.e, form) + copied if begun else zeros(e, form, like))]
     if whole and form != "python":
         lines = []
     for piece in found:
@@ -207,10 +207,8 @@ def _at(name: str, index: str, form: Form) -> str:
     return f"{{{name}}}_{{{index}}}" if form == "latex" else f"{name}[{index}]"
 
 
-def zeros(e: Expression, form: Form = "python") -> str:
+def zeros(e: Expression, form: Form = "python", like: Name | None = None) -> str:
     """Write zeros of the shape and dtype of an expression."""
     if form == "python":
-        if not e.ndim:
-            return "0.0"
-        return filled(Expression(np.zeros(e.shape, e.dtype)), form).text
+        return filled(Expression(np.zeros(e.shape, e.dtype)), form, like).text if e.ndim else "0.0"
     return nothing(form)

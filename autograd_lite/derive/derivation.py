@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from autograd_lite import ops
 from autograd_lite.derive import markup
 from autograd_lite.derive.helpers import helpers, namespace
 from autograd_lite.derive.layout import AT, INDENT, LONGEST_LINE, WIDEST, listed, step
+from autograd_lite.derive.lengths import Length, Sizes, UnfitError
 from autograd_lite.derive.lines import Line, replaced
 from autograd_lite.derive.loop_code import LoopCode
 from autograd_lite.derive.loop_formulas import LoopFormulas, Row, rows_of
@@ -37,6 +39,8 @@ UNTIES = "    # where nothing ties, as here: equal values would share the deriva
 DIVIDES = "    # where no divisor is 0, as here"
 SUMS = "    # where {} adds up to 1 along axis {}, as here"
 """Comments on special cases that a derivation leaves out because its values have none of them."""
+
+FORWARD, BACKWARD = Printed("# forward"), Printed("# backward")
 
 UNNAMED = "{}: computed outside of the record, so anew with other values"
 """What is said of arrays that have no name."""
@@ -134,23 +138,68 @@ class Derivation(Steps):
         results = self._loss, *self.gradients.values()
         return LoopCode(lines, len(self.forward), self.arguments, results, rolled=rolled)
 
+    sizes: Sizes | None = None
+    """What it is at other lengths."""
+
+    def measure(self, sizes: Sizes | None) -> None:
+        """Write lengths by the names that the code gives them, from now on.
+
+        It raises an UnfitError if something else differs, too.
+        """
+        vars(self).pop("code", None)
+        self.sizes, self.lengths = None, {}
+        if sizes is not None:
+            if any(x.remarks != self.remarks for x in sizes.pair.values()):
+                raise UnfitError
+            _, lengths = sizes.merged(lambda derivation: derivation._statements)
+            self.sizes, self.lengths = sizes, {name: x.at[0] for name, x in lengths}
+
     def _code(self, comment: Callable[[Line], str], rolled: bool = True) -> str:
         """Write the function, with a comment behind every step."""
+        usual = comment is _shape_and_place and rolled
+        printed, lengths = self._sized(
+            lambda x: x._statements if usual else x._said(comment, rolled)
+        )
+        steps = [x for x in printed if isinstance(x, Printed)]
+        loss, *gradients = (x for x in printed if isinstance(x, str))
+        end = listed(f"    {loss}, {{", gradients, "}")
+        return self._function(self.lines, steps, lengths, end, self.remarks)
+
+    @cached_property
+    def _statements(self) -> list[Printed | str]:
+        return self._said(_shape_and_place)
+
+    def _said(self, comment: Callable[[Line], str], rolled: bool = True) -> list[Printed | str]:
+        """Return the statements, what is returned, and the gradients in it."""
         loops = self._loops if rolled else self._rolled(self.lines, rolled=False)
         first, comments = loops.forward, list(map(comment, loops.lines))
-        result = [
-            f"{json.dumps(name, ensure_ascii=False)}: {loops.name(line)}"
-            for name, line in self.gradients.items()
+        return [
+            *loops.printed(0, first, comments),
+            BACKWARD,
+            *loops.printed(first, len(comments), comments),
+            f"return {loops.name(self._loss)}",
+            *(
+                f"{json.dumps(name, ensure_ascii=False)}: {loops.name(line)}"
+                for name, line in self.gradients.items()
+            ),
         ]
-        end = listed(f"    return {loops.name(self._loss)}, {{", result, "}")
+
+    @property
+    def remarks(self) -> list[str]:
+        """Comments on what the code does not provide for."""
         remarks = [
             text for text, holds in ((UNTIES, self._unties), (DIVIDES, self._divides)) if holds
         ]
-        remarks += [SUMS.format(*item) for item in self._sums.items()]
-        forward, backward = (
-            list(loops.printed(*x, comments)) for x in ((0, first), (first, len(comments)))
-        )
-        return self._function(self.lines, forward, backward, remarks, end)
+        return [*remarks, *(SUMS.format(*item) for item in self._sums.items())]
+
+    def _sized(
+        self, said: Callable[[Derivation], list[Any]], form: Form = "python"
+    ) -> tuple[list[Any], list[tuple[str, Length]]]:
+        """Return what a derivation says, with names for lengths if they are known, and these."""
+        if self.sizes is not None:
+            with suppress(UnfitError):
+                return self.sizes.merged(said, form)
+        return said(self), []
 
     def worksheet(self, names: Sequence[str] = ()) -> str:
         """Return the computation as code, with a blank, None, for every gradient.
@@ -182,39 +231,40 @@ class Derivation(Steps):
         back = sorted(self._wrt, key=lambda node: order.index(node.id), reverse=True)
         if names:
             back = [self.graph.find(name) for name in names]
-        steps = [
-            Printed(code, "" if i else str(line.expression.shape))
-            for line in self.forward
-            for i, code in enumerate(line.code.split("\n"))
-        ]
         called = (identifier(node.name or node.id) for node in back)
         blanks = [
             Printed(f"d_{name} = None", str(node.shape))
             for name, node in zip(called, back, strict=True)
         ]
-        return self._function(self.forward, steps, blanks, [], ["    return locals()"])
+        steps, lengths = self._sized(
+            lambda derivation: [
+                Printed(code, "" if i else str(line.expression.shape))
+                for line in derivation.forward
+                for i, code in enumerate(line.code.split("\n"))
+            ]
+        )
+        end = ["    return locals()"]
+        return self._function(self.forward, [*steps, BACKWARD, *blanks], lengths, end, [])
 
     def _function(
-        self, lines: Sequence[Line], forward: list[Printed], backward: list[Printed],
-        remarks: list[str], end: list[str],
+        self, lines: Sequence[Line], steps: list[Printed], lengths: list[tuple[str, Length]],
+        end: list[str], remarks: list[str],
     ) -> str:  # fmt: skip
         """Write the function, given its statements.
 
         `lines` are those whose operations may need a helper above it.
         """
-        steps = [*forward, *backward]
+        known = (Printed(f"{name} = {x.written('python')}") for name, x in lengths)
+        steps = [FORWARD, *known, *steps]
         sizes = [len(x.code) + x.depth * len(INDENT) for x in steps if x.comment]
         width = max((size for size in sizes if size <= WIDEST), default=0)
-        body = [step(x.code, x.comment, width, 1 + x.depth) for x in steps]
-        body.insert(len(forward), ["    # backward"])
         return "\n".join(
             [
                 *helpers(lines),
                 *listed("def loss_and_gradients(", self.arguments, "):"),
                 *remarks,
                 *self._remark(),
-                "    # forward",
-                *(line for written in body for line in written),
+                *(line for x in steps for line in step(x.code, x.comment, width, 1 + x.depth)),
                 *end,
             ]
         )
@@ -257,10 +307,16 @@ class Derivation(Steps):
 
     def _rows(self, form: Form) -> tuple[Row, ...]:
         """Return all steps as formulas."""
+        rows, lengths = self._sized(lambda derivation: derivation._rows_here(form), form)
+        known = (Row(NAME[form](Name(x)), "=", length.written(form)) for x, length in lengths)
+        return *known, *rows
+
+    def _rows_here(self, form: Form) -> list[Row]:
+        """Return them with lengths as numbers."""
         for loops in (self._loops, self._own_loops):
             with suppress(UnevenError):
-                return tuple(LoopFormulas(loops, self.arguments, form).rows())
-        return rows_of(self.lines, form)
+                return list(LoopFormulas(loops, self.arguments, form).rows())
+        return list(rows_of(self.lines, form))
 
     @cached_property
     def mathml(self) -> str:
@@ -297,6 +353,9 @@ class Derivation(Steps):
         ∂L/∂w = 2 Xᵀ ((σ(X w) − y) ⊙ σ(X w) ⊙ (1 − σ(X w)))
         """
         name = self._only(name, "formula")
+        return str(self._sized(lambda derivation: [derivation._formula(name, form)], form)[0][0])
+
+    def _formula(self, name: str, form: Form) -> str:
         wanted, sizes, meanings = self.gradients[name], dict[str, int](), dict[str, Expression]()
         own = [line for line in self.lines if line.node is None or line.node.name is None]
         for line in own:
@@ -325,11 +384,12 @@ class Derivation(Steps):
     def function(self) -> Callable[..., tuple[Any, dict[str, Any]]]:
         """The function that `code` defines: it takes `arguments`, and its tracebacks show lines.
 
-        It returns the loss and the gradients by name, for other values of the same shapes, as fast
-        as its code: sizes may stand there as numbers, so it raises a ValueError for others. It
-        provides for ties and divisors of 0 where the code, as its comment says, does not. What a
-        recorded loss computed outside of its record, as a comparison, is an argument too; in a
-        function that was derived, it is computed anew, and what it holds need not be passed.
+        It returns the loss and the gradients by name, for other values, as fast as its code. A
+        length may be another where the code has it by name; where numbers may stand for lengths,
+        others raise a ValueError. It provides for ties and divisors of 0 where the code, as its
+        comment says, does not. What a recorded loss computed outside of its record, as a
+        comparison, is an argument too; in a function that was derived, it is computed anew, and
+        what it holds need not be passed.
 
         Examples
         --------
@@ -339,9 +399,7 @@ class Derivation(Steps):
         >>> float(loss), float(gradients["w"])
         (25.0, 10.0)
         """
-        run = self
-        if self._unties or self._divides:
-            run = type(self)(self.graph, self._wrt, self._writer, **self._how, exact=True)
+        run = self._exactly() if self._unties or self._divides else self
         filename = f"<derivation {id(self):#x}>"
         code, picked = run.code, _picked(run.forward)
         if picked:
@@ -355,10 +413,11 @@ class Derivation(Steps):
         given = ", ".join(self.arguments)
         passed = self._how["order"] or self.arguments
         known = (x if x in passed else f"{x}=_known[{x!r}]" for x in self.arguments)
-        fits = [
-            f"{x}.shape == {np.shape(value)}" if np.ndim(value) else f"type({x}) in _numbers"
-            for x, value in self.arguments.items()
-        ]
+        fits = []
+        for x, value in self.arguments.items():
+            n = [y if isinstance(y, int) else y.written() for y in run._shape(x)]
+            shape = f"({', '.join(map(str, n))},)"
+            fits.append(f"{x}.shape == {shape}" if np.ndim(value) else f"type({x}) in _numbers")
         fits += [f"_close({x}.sum({axis}), 1)" for x, axis in self._sums.items()]
         fits += [f"_equal({x}, _asked[{x!r}])" for x in self.arguments if x in self._asked]
         # To bind a signature takes longer than all the arithmetic of a neuron.
@@ -366,15 +425,15 @@ class Derivation(Steps):
 def loss_and_gradients({", ".join(known)}):
     try:
         _fits = {" and ".join(fits)}
-    except AttributeError:
+    except (AttributeError, IndexError, TypeError):
         _fits = False
     if not _fits:
-        _refuse({given})  # An array without axes passes.
+        {given}, = _refuse({given})  # An array without axes passes.
     return _derived({given})
 """
         space = {
             "_derived": names["loss_and_gradients"],
-            "_refuse": self._refuse,
+            "_refuse": run._refuse,
             "_equal": np.array_equal,
             "_close": np.allclose,
             "_numbers": (np.float64, float, int),
@@ -386,14 +445,30 @@ def loss_and_gradients({", ".join(known)}):
         function.__doc__ = f"Return the loss and its gradients by {', '.join(self.gradients)}."
         return function
 
-    def _refuse(self, *values: ArrayLike) -> None:
+    def _exactly(self) -> Derivation:
+        """Return the same with what rules provide for ties and divisors of 0."""
+        made = self.of(self.graph, exact=True, most=math.inf)
+        if self.sizes is not None:
+            pair = {i: made if x is self else x._exactly() for i, x in self.sizes.pair.items()}
+            with suppress(UnfitError):
+                made.measure(self.sizes.of(pair))
+        return made
+
+    def _shape(self, name: str) -> Sequence[int | Length]:
+        """Return the lengths of an argument: numbers, and those that are free."""
+        known = np.shape(self.arguments[name])
+        return known if self.sizes is None else self.sizes.shape(name, known)
+
+    def _refuse(self, *values: ArrayLike) -> list[ArrayLike]:
         """Raise an error where the derivation does not hold; lists and numbers are arrays, too."""
-        for (name, known), value in zip(self.arguments.items(), values, strict=True):
-            if np.shape(value) != np.shape(known):
+        arrays = dict(zip(self.arguments, map(np.asarray, values), strict=True))
+        for name, value in arrays.items():
+            shape = tuple(n if isinstance(n, int) else n.now(arrays[n.of].shape)
+                          for n in self._shape(name))  # fmt: skip
+            if value.shape != shape:
                 raise ValueError(
-                    f"This derivation is for {name} of shape {np.shape(known)}, got "
-                    f"{np.shape(value)}. Derive it anew for other sizes: they may stand in the "
-                    f"code as numbers."
+                    f"This derivation is for {name} of shape {shape}, got {value.shape}. Derive it "
+                    f"anew for other sizes: they may stand in the code as numbers."
                 )
             if name in self._sums and not np.allclose(np.sum(value, axis=self._sums[name]), 1):
                 raise ValueError(
@@ -405,6 +480,7 @@ def loss_and_gradients({", ".join(known)}):
                     f"This derivation is for the {name} that the function was derived at, since "
                     f"it asked for its value. Derive it anew for another one."
                 )
+        return [np.asarray(x) if isinstance(x, list | tuple) else x for x in values]
 
     def evaluate(self) -> dict[str, NDArray[Any]]:
         """Run the function on the recorded values; return the gradients."""

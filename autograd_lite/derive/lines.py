@@ -11,6 +11,7 @@ import keyword
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ LONGEST = 8
 """A line in which more operations are written is divided."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """One step: a name, and what it stands for.
 
@@ -63,7 +64,7 @@ class Line:
         node = self.node or self.of
         return node.source if node is not None else None
 
-    @property
+    @cached_property
     def code(self) -> str:
         """The step as NumPy code: one statement, or several."""
         return self._written("python", "\n", "{left} {sign} {right}")
@@ -80,7 +81,13 @@ class Line:
 
     def steps(self, form: Form) -> list[Step]:
         """Return its statements: what is put back into zeros takes several."""
-        return steps(self.name, self.expression, form)
+        return steps(self.name, self.expression, form, self.like)
+
+    @property
+    def like(self) -> Name | None:
+        """The argument whose gradient this is."""
+        given = self.of is not None and self.of.primitive is None
+        return self.name.parts[0] if given and self.name.kind == "gradient" else None
 
     def _written(self, form: Form, between: str, template: str) -> str:
         return between.join(template.format(**x._asdict()).strip() for x in self.steps(form))

@@ -28,8 +28,8 @@ class Row(NamedTuple):
     left: str
     sign: str
     right: str
-    where: str
-    line: Line
+    where: str = ""
+    line: Line | None = None
 
 
 def rows_of(lines: Iterable[Line], form: Form) -> tuple[Row, ...]:
@@ -53,7 +53,7 @@ _HOLE = re.compile(
 
 _BRACKETS = {"text": ("(", ")"), "latex": (r"\left(", r"\right)")}
 
-_AROUND = re.compile(r"[\[{:,(]")
+_AROUND = re.compile(r"[\[{:,(=…]|$")
 """Between such brackets and signs, a sum needs no parentheses."""
 
 
@@ -90,11 +90,7 @@ class LoopFormulas(RoundNames):
             end = found.end()
             mark = found[1] or found[2]
             holes.append(self.marked[mark] if mark else int(found[3]))
-            around = (
-                text[: found.start()].rstrip()[-1:],
-                text[end:].lstrip()[:1].translate(_CLOSING),
-            )
-            bound.append(not mark and not all(map(_AROUND.match, around)))
+            bound.append(not mark and is_bound(text, found.start(), end))
         return Code(tuple(holes), tuple(bound), (*between, text[end:]))
 
     def _marked(self, e: Expression) -> Expression:
@@ -327,6 +323,12 @@ class LoopFormulas(RoundNames):
 def _row(text: str, where: str, line: Line) -> Row:
     left, sign, right = text.split("\0")
     return Row(left, sign, right, where, line)
+
+
+def is_bound(text: str, start: int, end: int) -> bool:
+    """Return whether a sum needs parentheses in the place of a part of a text."""
+    around = text[:start].rstrip()[-1:], text[end:].lstrip()[:1].translate(_CLOSING)
+    return not all(map(_AROUND.match, around))
 
 
 _CLOSING = str.maketrans("]})", "[{(")

@@ -13,7 +13,7 @@ import itertools
 import linecache
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from autograd_lite import ops
@@ -90,7 +90,7 @@ class Loops:
     def _nests(self) -> list[list[str]]:
         """Return the indices of the user's loops around each line, the outermost first."""
         files = {line.source.file for line in self.lines if line.source}
-        loops = {file: list(_loops_in(file)) for file in files}
+        loops = {file: _loops_in("".join(linecache.getlines(file))) for file in files}
         return [
             [index for first, last, index in loops[source.file] if first <= source.line <= last]
             if (source := line.source)
@@ -333,7 +333,7 @@ class Loops:
         """Return the statement that makes the array that others write to, or that a sum begins."""
         line = self.lines[i]
         return line.code.split("\n")[0] if self.codes[i].several else (
-            f"{line.name} = {zeros(line.expression)}")  # fmt: skip
+            f"{line.name} = {zeros(line.expression, like=line.like)}")  # fmt: skip
 
     def _fits_in(self, loop: Loop, name: str, rounds: Sequence[Code]) -> bool:
         """Find out whether statements that add to `name` differ as the rounds of a loop do."""
@@ -373,14 +373,17 @@ def _term(name: str, sign: int, e: Expression) -> Term:
     return Term(f"{name} {'+' if sign > 0 else '-'}= {text}", sign, e)
 
 
-def _loops_in(file: str) -> Iterator[tuple[int, int, str]]:
-    """Yield the loops of a file: their first and last lines, and their indices."""
+@functools.lru_cache(64)
+def _loops_in(source: str) -> list[tuple[int, int, str]]:
+    """Return the loops of a file: their first and last lines, and their indices."""
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        tree = ast.parse(source)
     except SyntaxError:  # A cell of a notebook may have more than Python.
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.For | ast.ListComp | ast.GeneratorExp):
-            for x in [node] if isinstance(node, ast.For) else node.generators:
-                if isinstance(x.target, ast.Name):
-                    yield node.lineno, node.end_lineno or node.lineno, x.target.id
+        return []
+    return [
+        (node.lineno, node.end_lineno or node.lineno, x.target.id)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For | ast.ListComp | ast.GeneratorExp)
+        for x in ([node] if isinstance(node, ast.For) else node.generators)
+        if isinstance(x.target, ast.Name)
+    ]

@@ -74,7 +74,7 @@ def table(rows: Iterable[Row], forward: Sequence[Line], note: str, form: Form) -
     names = {line.name for line in forward}
     for row in rows:
         cells = _cells(row, form)
-        (before if row.line.name in names else after).append(cells)
+        (before if row.line is None or row.line.name in names else after).append(cells)
     body = "\n".join(before + after)
     return (
         f'<table style="border-collapse:collapse;text-align:left">\n{body}\n</table>\n'
@@ -95,11 +95,16 @@ def _cells(row: Row, form: Form) -> str:
         )
     else:
         left, right = escape(row.left), escape(f"{row.sign} {row.right}{_said(row)}")
-    line, source = row.line, row.line.source
+    source, shape = None, ""
+    if row.line is not None:
+        source, shape = row.line.source, str(row.line.expression.shape or "")
     cells = [
         ("text-align:right", left),
         ("text-align:left", right),
-        ("text-align:left;opacity:.7;white-space:nowrap", escape(str(line.expression.shape or ""))),
+        (
+            "text-align:left;opacity:.7;white-space:nowrap",
+            escape(shape),
+        ),
         (
             "text-align:left;opacity:.7",
             f"<code>{escape(source.text)}</code> {escape(str(source))}" if source else "",

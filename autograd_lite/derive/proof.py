@@ -344,7 +344,7 @@ def _called(
     wanted = inspect.signature(function).parameters.values()
     own = {node.name: identifier(node.name) for node in derivation.graph if node.name}
     known = {name: symbols[code] for name, code in own.items() if code in symbols}
-    known = dict(symbols) | known
+    known = derivation.lengths | dict(symbols) | known
     if any(x.kind is x.VAR_KEYWORD for x in wanted):
         return dict(function(**known))
     unknown = [x.name for x in wanted if x.name not in known]
@@ -473,7 +473,11 @@ def _formula(name: str, formula: str, names: Mapping[str, Any], derivation: Step
             f"prove: the formula for {name}, {formula!r}, uses {own}, which is the gradient that "
             f"was derived, and proves nothing of itself. Write it from the lines before it."
         )
-    space = {**names, "np": NUMPY if any(isinstance(x, Symbols) for x in names.values()) else np}
+    space = {
+        **derivation.lengths,
+        **names,
+        "np": NUMPY if any(isinstance(x, Symbols) for x in names.values()) else np,
+    }
     try:
         return eval(formula, space)
     except NameError as error:

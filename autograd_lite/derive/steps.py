@@ -17,6 +17,8 @@ class Steps:
     - `wrt`: by what it is differentiated.
     - `writer`: writes the lines.
     - `**how`: as the writer takes it.
+
+    `lengths` are those that have names, `made` is how many expressions it took.
     """
 
     def __init__(self, graph: Graph, wrt: Sequence[Node], writer: type[Writer], **how: Any) -> None:
@@ -34,6 +36,8 @@ class Steps:
         self._asked, self._sums = written.asked, written.sums
         self._unties, self._divides = written.unties, written.divides
         self._unnamed = written.unnamed
+        self.lengths: dict[str, int] = {}
+        self.made = written.made
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -43,4 +47,11 @@ class Steps:
     def also(self, names: Iterable[str]) -> Self:
         """Return the same derivation with the gradients of further tensors, by their names."""
         more = [self.graph.find(name) for name in names]
-        return type(self)(self.graph, (*self._wrt, *more), self._writer, **self._how)
+        made = type(self)(self.graph, (*self._wrt, *more), self._writer, **self._how)
+        made.lengths = self.lengths
+        return made
+
+    def of(self, graph: Graph, **how: Any) -> Self:
+        """Return the same derivation of a graph with other values, or written otherwise."""
+        wrt = [graph[node.id] for node in self._wrt]
+        return type(self)(graph, wrt, self._writer, **{**self._how, **how})

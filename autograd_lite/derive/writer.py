@@ -6,6 +6,7 @@ derivation. Nothing is differentiated twice, and there is no second set of rules
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -39,6 +40,7 @@ from autograd_lite.ops.indexing import windows_at
 from autograd_lite.ops.writing import literal
 from autograd_lite.program import simplify
 from autograd_lite.program.expression import (
+    Budget,
     Expression,
     Given,
     Name,
@@ -68,6 +70,7 @@ class Writer:
     - `asked`: arguments that the computation holds for the value of only.
     - `order`: names of arguments that come first.
     - `exact`: whether to write out what else is left out, for values that tie and divisors of 0.
+    - `most`: how many expressions may be made.
     - `unnamed`: arguments that are known as arrays only: they may depend on others outside of the
       record.
     - `unties`: whether what rules provide for ties was left out, since nothing ties.
@@ -88,7 +91,9 @@ class Writer:
         asked: Mapping[str, Any] = MappingProxyType({}),
         order: Sequence[str] = (),
         exact: bool = False,
+        most: float = math.inf,
     ) -> None:
+        self.budget = Budget(most)
         self.graph, self.wrt, self.entries, self.exact = graph, wrt, entries, exact
         self.positions = Positioned(arrays)
         self.asked = dict(asked)
@@ -128,6 +133,7 @@ class Writer:
             )
         root = self.expressions[graph.outputs[0].id]
         results = [root, *found.values()]
+        self.made = self.budget.spent()
         lines = finish(self.drafts, results, self.names, self.names_parts)
         self.lines: list[Line] = [replace(line, at=self._at(line)) for line in lines]
         self.loss = final(root)
@@ -274,6 +280,7 @@ class Writer:
     def _apply(self, node: Node, i: int, g: Expression) -> Expression:
         """Return what a node with the cotangent `g` sends to its operand `i`."""
         assert node.primitive is not None
+        self.budget.spent()
         # Rules look at the type of a plain number: x**2 has another derivative than x**b.
         expressions = [self.expressions[x] for x in node.operands]
         operands = [x.value if x.is_number and x.ndim == 0 else x for x in expressions]

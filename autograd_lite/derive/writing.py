@@ -84,16 +84,19 @@ def nothing(form: Form) -> str:
     return r"\mathbf{0}" if form == "latex" else "𝟎"
 
 
-def filled(e: Expression, form: Form) -> Written:
-    """Write an array of one number as such: ``np.ones((2, 3))``, or a bold 1."""
-    number = np.asarray(e.value).flat[0] if e.size else 0
+def filled(e: Expression, form: Form, like: Name | None = None) -> Written:
+    """Write an array of one number as such: ``np.ones((2, 3))``, or a bold 1.
+
+    `like` is something that has the same shape.
+    """
+    number = e.ratio or (np.asarray(e.value).flat[0] if e.size else 0)
     factor = write_number(number, form)
     if form != "python":
         ones = (r"\mathbf{1}" if form == "latex" else "𝟏") if number else nothing(form)
         alone = number in (0, 1)
         return Written(ones) if alone else Written(f"{factor.text} {ones}", PRODUCT)
     of_type = "" if e.dtype == np.float64 else f", np.{e.dtype.name}"
-    shape = e.shape[0] if e.ndim == 1 else e.shape
+    shape = f"{like}.shape" if like else e.shape[0] if e.ndim == 1 else e.shape
     if number in (0, 1):
         return Written(f"np.{'ones' if number else 'zeros'}({shape}{of_type})")
     text = f"{number}" if float(number).is_integer() else factor.text

@@ -471,6 +471,20 @@ def as_expression(x: Any) -> Expression:
     return x if isinstance(x, Expression) else Expression(x)
 
 
+class Budget:
+    """How many expressions may be made, from now on."""
+
+    def __init__(self, most: float) -> None:
+        self.most, self.start = most, next(_numbers)
+
+    def spent(self) -> int:
+        """Return how many have been made; a RuntimeError says that these are too many."""
+        made = next(_numbers) - self.start
+        if made > self.most:
+            raise RuntimeError(f"A derivation took more than {self.most:g} expressions.")
+        return made
+
+
 def walk(roots: tuple[Expression, ...]) -> Iterator[Expression]:
     """Yield every expression below the roots once, operands first, without recursion."""
     seen: set[int] = set()

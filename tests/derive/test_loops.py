@@ -240,7 +240,7 @@ def test_a_loop_writes_over_no_argument_that_has_another_name():
 
 def ranked(v, M, d):
     for _ in range(6):
-        v = d * (v @ M) + (1 - d) / 3
+        v = d * (v @ M) + (1 - d) / len(v)
     return -np.sum(v * np.log(v))
 
 

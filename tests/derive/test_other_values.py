@@ -1,6 +1,7 @@
 """A derivation holds at other values: what depends on them is computed there, or is refused."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -307,3 +308,52 @@ def test_an_index_of_one_axis_has_no_comma():
 def test_nothing_has_a_derivation():
     derivation = al.derive(lambda x: np.sum(np.diff(x)), np.ones(0))
     assert derivation.function(np.ones(0))[1]["x"].shape == (0,)
+
+
+def by_rows(X, y, w):
+    total = 0.0
+    for i in range(len(X)):
+        total = total + (X[i] @ w - y[i]) ** 2
+    return total / len(X)
+
+
+def by_named_lengths(X, y, w):
+    count, width = X.shape
+    return np.sum((X @ w - y) ** 2) / count + np.sum(w**2) / width
+
+
+def by_a_number(X, y, w):
+    return np.sum((X @ w - y) ** 2) / 4
+
+
+@pytest.mark.parametrize(
+    ("f", "rows", "said"),
+    [
+        (by_rows, 3, ["n = len(X)", "for i in range(n):", "loss = total / n", "2 / n * v1s[i]"]),
+        (by_named_lengths, 2, ["count = len(X)", "width = len(w)", "2 / count", "2 / width"]),
+        (by_a_number, 4, ["loss = np.sum(v1 ** 2) / 4"]),
+        (lambda X, y, w: np.mean((X @ w - y) ** 2), 2, ["n = len(X)", "2 / n * v1"]),
+    ],
+)
+def test_a_length_has_a_name_and_what_is_derived_holds_for_others(f, rows, said):
+    def draw(rows, columns=4):
+        return RNG.normal(size=(rows, columns)), RNG.normal(size=rows), RNG.normal(size=columns)
+
+    derivation = al.derive(f, *draw(rows), wrt=["X", "w"])
+    for line in said:
+        assert line in derivation.code
+    for values in (draw(rows), draw(rows + 3), draw(6, 4 + ("width" in derivation.lengths))):
+        expected = al.grad(f, (0, 2))(*values)
+        found = derivation.function(*values)[1]
+        for got, true in zip(found.values(), expected, strict=True):
+            np.testing.assert_allclose(got, true, rtol=1e-9)
+
+
+def test_lengths_of_a_recorded_loss_have_names_in_every_form_and_in_proofs():
+    x, y = RNG.normal(size=(5, 3)), RNG.normal(size=5)
+    w = al.Tensor(RNG.normal(size=3), requires_grad=True, name="w")
+    derivation = al.derive(np.mean((x @ w - y) ** 2))
+    for form in (derivation.code, derivation.unrolled_code, derivation.text, derivation.latex):
+        assert "5" not in re.sub("#.*", "", form)
+    assert derivation.formula() == "∂L/∂w = 2/n xᵀ (x w − y)"
+    assert derivation.equals("2 / n * x.T @ (x @ w - y)")

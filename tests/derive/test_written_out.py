@@ -215,16 +215,16 @@ def scaled_size(z, s):
 READ = {
     "stable entropy": (
         lambda z, y: np.mean(np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))),
-        "d_z = (1 / (1 + np.exp(-z)) - y) / 12 #",
+        "d_z = (1 / (1 + np.exp(-z)) - y) / n #",
     ),
     "logaddexp": (
         lambda z, y: np.mean(np.logaddexp(0, z) - y * z),
-        "d_z = (1 / (1 + np.exp(-z)) - y) / 12 #",
+        "d_z = (1 / (1 + np.exp(-z)) - y) / n #",
     ),
     "log1p": (lambda z: np.sum(np.log1p(np.exp(-z))), "d_z = -1 / (1 + np.exp(z)) #"),
     "Huber": (
         lambda z: np.mean(np.where(np.abs(z) < 1, 0.5 * z**2, np.abs(z) - 0.5)),
-        "d_z = np.where(v2, z, np.sign(z)) / 12 #",
+        "d_z = np.where(v2, z, np.sign(z)) / n #",
     ),
     "leaky": (lambda z: np.sum(np.where(z > 0, z, 0.1 * z)), "d_z = np.where(v1, 1.0, 0.1) #"),
     "choice": (lambda z: np.sum(np.where(z > 0, 2 * z, -3 * z)), "d_z = np.where(v1, 2.0, -3.0)"),
@@ -236,7 +236,7 @@ READ = {
         scaled_size, "d_z = (s - v2 * np.mean(s * v2, axis=-1, keepdims=True)) / v1 #",
     ),
     "diagonal": (
-        lambda z: -np.mean(np.diag(z @ z.T)), "d_z = -0.5 * z #",
+        lambda z: -np.mean(np.diag(z @ z.T)), "d_z = -2 / n * z #",
     ),
     "swish": (
         lambda z, y: np.sum(z * al.sigmoid(z) * y), "d_z = y * (v1 + z * v1 * (1 - v1)) #",

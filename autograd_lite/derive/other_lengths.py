@@ -1,0 +1,257 @@
+"""A derivation at other lengths: which axes are free, and what is printed there."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.core.backward import next_birth
+from autograd_lite.derive.derivation import Derivation
+from autograd_lite.derive.helpers import namespace
+from autograd_lite.derive.lengths import NUMBER, Length, Sizes, UnfitError
+from autograd_lite.functional.structure import with_lengths
+from autograd_lite.functional.tracing import call_with_tensors
+from autograd_lite.functional.transforms import value_and_grad
+from autograd_lite.graph.nodes import Nodes
+from autograd_lite.program.surroundings import Surroundings
+from autograd_lite.program.trace import Place, lent
+from autograd_lite.tensor import Tensor
+
+MOST_NODES = 300
+"""Of a computation that is derived again."""
+
+MOST_CALLS, MOST_SECONDS = 100, 1.0
+"""Of calls of a function, to find out which axes have the same length."""
+
+GROWTH = 6
+"""How many times as many expressions a derivation at other lengths may take."""
+
+SMALL = 4
+"""At such a length, what follows from it may be missing: ``2 / n`` is 1, a loop is none."""
+
+LARGE = 64
+"""With arrays of such a length, a function is not called more often than it has to be."""
+
+Axis = tuple[int, int, int]
+"""Which argument, which of its axes, and how long that is."""
+
+Group = frozenset[Axis]
+"""Axes of one length."""
+
+_WRITTEN = re.compile(r"#.*|\*\* \d+|axis=[-\d(), ]+")
+"""Where a number is none that follows from a length."""
+
+Made = tuple[Derivation, Mapping[str, int]]
+"""A derivation, and whole numbers that variables of the function hold."""
+
+
+def measured(
+    own: Derivation,
+    f: Callable[..., Any],
+    given: Mapping[str, Any],
+    at: Callable[[Mapping[str, Any]], Made],
+    numbers: Mapping[str, int],
+) -> Derivation:
+    """Find out which numbers in a derivation are lengths.
+
+    - `f`: what was derived.
+    - `given`: the arguments.
+    - `at`: derives it at others.
+    - `numbers`: whole numbers that variables of the function hold.
+    """
+    if len(own.graph) > MOST_NODES:
+        return own
+    finder = _Finder(f, given, own)
+    groups = finder.groups()
+    while groups:
+        values = [given, *(finder.at({x: n[i] for x, n in groups.items()}) for i in (0, 1))]
+        made: list[Made] = [(own, numbers)]
+        small = any(n <= SMALL for group in groups for *_, n in group)
+        for first, check in ((0, 2), (1, 0)) if small else ((0, 2),):
+            try:
+                made.append(at(values[first + 1]))
+                pair = {i: made[i][0] for i in (first, first + 1)}
+                own.measure(Sizes(pair, *finder.lengths(groups, values), [x[1] for x in made]))
+                if finder.agrees(values[check]):
+                    return own
+            except UnfitError:
+                continue
+            except Exception:  # noqa: BLE001  (that it cannot be derived there is all that is asked)
+                pass
+            own.measure(None)
+        groups = dict([*groups.items()][: len(groups) > 1])
+    return own
+
+
+class Again:
+    """What was recorded, as a function of its arrays: numbers in it stay as they are."""
+
+    def __init__(self, own: Derivation) -> None:
+        self.own = own
+        given = [(name, x) for name, x in own.arguments.items() if np.ndim(x)]
+        self.leaves = {name: node for name, x in given for node in own.graph
+                       if node.primitive is None and node.value is x}  # fmt: skip
+        self.given = {name: node.value for name, node in self.leaves.items()}
+
+    def __call__(self, *given: Any) -> Any:
+        """Compute the loss."""
+        return self._values(given)[self.own.graph.outputs[0].id]
+
+    def _values(self, given: Iterable[Any], plain: bool = False) -> dict[str, Any]:
+        values = dict(zip((x.id for x in self.leaves.values()), given, strict=True))
+        for node in self.own.graph:
+            if node.primitive is None:
+                values.setdefault(node.id, node.value)
+            else:
+                compute = node.primitive.forward if plain else node.primitive
+                values[node.id] = compute(*(values[x] for x in node.operands), **node.parameters)
+        return values
+
+    def at(self, given: Mapping[str, Any]) -> Made:
+        """Derive it with other arrays."""
+        own = self.own
+        with np.errstate(all="ignore"):
+            values = self._values(given.values(), plain=True)
+        graph = copy.copy(own.graph)
+        nodes = [replace(node, value=values[node.id]) for node in graph]
+        Nodes.__init__(graph, nodes, [x.id for x in graph.outputs], graph.held)
+        return own.of(graph, most=GROWTH * own.made), {}
+
+
+class _Finder:
+    """Finds out which axes of the arguments of a function have one length, by calling it."""
+
+    def __init__(self, f: Callable[..., Any], given: Mapping[str, Any], own: Derivation) -> None:
+        self.f, self.given, self.own, self.calls = f, given, own, 0
+        self.until = time.perf_counter() + MOST_SECONDS
+        self.names = list(given)
+        self.arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given.values()]
+
+    def groups(self) -> dict[Group, tuple[int, int]]:
+        """Return axes of one length, which are free, and two others that they may have."""
+        with self._apart() as around:
+            found = {} if around.hazard else self._groups()
+            while found and self._runs({x: n[1] for x, n in found.items()}) < math.inf:
+                found.popitem()
+        return found
+
+    @contextmanager
+    def _apart(self) -> Iterator[Surroundings]:
+        """Call the function without a trace in what it closes over."""
+        around = Surroundings(*([] if isinstance(self.f, Again) else [self.f]))
+        try:
+            with np.errstate(all="ignore"), lent([Place(t) for t in around.tensors if t.is_leaf]):
+                yield around
+        finally:
+            around.restore()
+
+    def _groups(self) -> dict[Group, tuple[int, int]]:
+        code = _WRITTEN.sub("", self.own.code)
+        said = {int(x) for x in NUMBER.findall(code)}
+        shares = [float(x) for x in re.findall(r"\d*\.\d+", code)]  # 0.5 may be 2 / 4.
+        axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)
+                if self.names[i] in self.own.arguments]  # fmt: skip
+        # A share of 5 is a number of few digits, which does not show that it is one.
+        primes = (x for x in itertools.count(7) if all(x % y for y in (2, 3, 5, 7)) or x == 7)
+        found: dict[Group, tuple[int, int]] = {}
+        for length in sorted({n for *_, n in axes if n > 1}, reverse=True):
+            known = any(abs(x - length) < 3 or (x and x % length == 0) for x in said)
+            known = known or any((x * length).is_integer() for x in shares)
+            left = [x for x in axes if x[2] == length]
+            rows = length <= SMALL and sum(k == 0 for _, k, _ in left) > 1
+            while left and (known or (rows and left[0][1] == 0)):
+                one, two = itertools.islice((x for x in primes if x != length), 2)
+                others = one, two
+                group = self._group(left, others[0])
+                if self._runs({group: others[1]}) < math.inf:  # An even number of them, say.
+                    others = 2 * length, 3 * length
+                    group = self._group(left, others[0])
+                fewer = {group: length - (others[1] % length > 0 and length < LARGE)}
+                if self._runs({group: others[1]}) == math.inf == self._runs(fewer):
+                    found[group] = others
+                    if length > LARGE:  # Whatever is called now is quick.
+                        self.arrays = self._taken({group: others[0]})
+                left = [x for x in left if x not in group]
+        return dict(sorted(found.items(), key=lambda x: -sum(k == 0 for _, k, _ in x[0])))
+
+    def _group(self, axes: Sequence[Axis], length: int) -> Group:
+        """Return the axes that have to have another length if the first one has."""
+        group = frozenset(axes[:1])
+        progress = self._runs({group: length})
+        while progress < math.inf:
+            for axis in axes:
+                further = self._runs({group | {axis}: length})
+                if further > progress:
+                    group, progress = group | {axis}, further
+                    break
+            else:
+                return group
+        return group
+
+    def _runs(self, wanted: Mapping[Group, int]) -> float:
+        """Return how far the function comes with other lengths; infinity if to the end."""
+        self.calls += 1
+        if self.calls > MOST_CALLS or time.perf_counter() > self.until:
+            return -1
+        start = next_birth()
+        try:
+            tensors = [Tensor(x, x.dtype.kind == "f") for x in self._taken(wanted)]
+            result = call_with_tensors(self.f, tensors, {})
+            done = np.size(result) == 1
+        except Exception:  # noqa: BLE001  (how far it comes is all that is asked)
+            done = False
+        return math.inf if done else next_birth() - start
+
+    def _taken(self, wanted: Mapping[Group, int]) -> list[Any]:
+        """Return the first entries along axes, so many that they are as long as wanted."""
+        arrays = list(self.arrays)
+        for group, length in wanted.items():
+            for i, k, _ in group:
+                arrays[i] = arrays[i].take(np.arange(length) % arrays[i].shape[k], axis=k)
+        return arrays
+
+    def at(self, wanted: Mapping[Group, int]) -> dict[str, Any]:
+        """Return arguments of other lengths; none if they cannot have these."""
+        smaller = {group: min(length, *(n for *_, n in group)) for group, length in wanted.items()}
+        found = with_lengths(self._taken(smaller), wanted, np.random.default_rng([0, 1]))
+        return {} if found is None else dict(zip(self.names, found, strict=True))
+
+    def lengths(
+        self, groups: Iterable[Group], values: Sequence[Mapping[str, Any]]
+    ) -> tuple[dict[tuple[str, int], Length], list[Length]]:
+        """Return the lengths of free axes, and how many entries arrays have that have some."""
+        axes: dict[tuple[str, int], Length] = {}
+        for group in groups:
+            i, k, _ = min(group, key=lambda x: (x[1], x[0]))
+            at = tuple(np.shape(x[self.names[i]])[k] for x in values)
+            axes |= {(self.names[j], axis): Length(self.names[i], k, at) for j, axis, _ in group}
+        tables = (x for x, array in zip(self.names, self.arrays, strict=True) if array.ndim > 1)
+        counts = [Length(name, None, tuple(np.size(x[name]) for x in values))
+                  for name in tables if any(name == x for x, _ in axes)]  # fmt: skip
+        return axes, counts
+
+    def agrees(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the printed code gives the gradients of autodiff at other lengths."""
+        own, space = self.own, namespace(self.own.lines)
+        by = [name for name in own.gradients if np.asarray(values.get(name)).dtype.kind == "f"]
+        with self._apart():
+            exec(own.code, space)
+            arguments = {**own.arguments, **values}
+            got = space["loss_and_gradients"](**{x: arguments[x] for x in own.arguments})
+            argnums = tuple(map(self.names.index, by))
+            true = value_and_grad(self.f, argnums)(*values.values())
+            return all(
+                np.allclose(a, b, rtol=1e-6, atol=1e-6 * np.abs(b).max(initial=0))
+                for a, b in zip(
+                    (got[0], *(got[1][x] for x in by)), (true[0], *true[1]), strict=True
+                )
+            )
