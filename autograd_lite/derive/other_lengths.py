@@ -26,14 +26,11 @@ from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Place, lent
 from autograd_lite.tensor import Tensor
 
-MOST_NODES = 300
-"""Of a computation that is derived again."""
+MOST_MADE = 2000
+"""How many expressions a derivation may take that is made again."""
 
 MOST_CALLS, MOST_SECONDS = 100, 1.0
 """Of calls of a function, to find out which axes have the same length."""
-
-GROWTH = 6
-"""How many times as many expressions a derivation at other lengths may take."""
 
 SMALL = 4
 """At such a length, what follows from it may be missing: ``2 / n`` is 1, a loop is none."""
@@ -68,7 +65,7 @@ def measured(
     - `at`: derives it at others.
     - `numbers`: whole numbers that variables of the function hold.
     """
-    if len(own.graph) > MOST_NODES:
+    if own.made > MOST_MADE:
         return own
     finder = _Finder(f, given, own)
     groups = finder.groups()
@@ -124,7 +121,7 @@ class Again:
         graph = copy.copy(own.graph)
         nodes = [replace(node, value=values[node.id]) for node in graph]
         Nodes.__init__(graph, nodes, [x.id for x in graph.outputs], graph.held)
-        return own.of(graph, most=GROWTH * own.made), {}
+        return own.of(graph, most=MOST_MADE), {}
 
 
 class _Finder:
