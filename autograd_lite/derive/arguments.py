@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autograd_lite.core.modes import GradientError
-from autograd_lite.derive.chain import ChainWriter
-from autograd_lite.derive.components import by_component
+from autograd_lite.derive.chain import ChainWriter, by_component
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.leaves import as_told
 from autograd_lite.derive.other_lengths import MOST_MADE, Again, Made, measured
