@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.backward import next_birth
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lengths import NUMBER, Length, Sizes, UnfitError
-from autograd_lite.functional.structure import with_lengths
+from autograd_lite.functional.structure import Group, progress, together, with_lengths
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.functional.transforms import value_and_grad
 from autograd_lite.graph.nodes import Nodes
@@ -37,12 +36,6 @@ SMALL = 4
 
 LARGE = 64
 """With arrays of such a length, a function is not called more often than it has to be."""
-
-Axis = tuple[int, int, int]
-"""Which argument, which of its axes, and how long that is."""
-
-Group = frozenset[Axis]
-"""Axes of one length."""
 
 _WRITTEN = re.compile(r"#.*|\*\* \d+|axis=[-\d(), ]+")
 """Where a number is none that follows from a length."""
@@ -167,11 +160,10 @@ class _Finder:
             rows = length <= SMALL and sum(k == 0 for _, k, _ in left) > 1
             while left and (known or (rows and left[0][1] == 0)):
                 one, two = itertools.islice((x for x in primes if x != length), 2)
-                others = one, two
-                group = self._group(left, others[0])
-                if self._runs({group: others[1]}) < math.inf:  # An even number of them, say.
-                    others = 2 * length, 3 * length
-                    group = self._group(left, others[0])
+                for others in ((one, two), (2 * length, 3 * length)):  # An even number, say.
+                    group = together(left, others[0], self._runs)
+                    if self._runs({group: others[1]}) == math.inf:
+                        break
                 fewer = {group: length - (others[1] % length > 0 and length < LARGE)}
                 if self._runs({group: others[1]}) == math.inf == self._runs(fewer):
                     found[group] = others
@@ -180,33 +172,13 @@ class _Finder:
                 left = [x for x in left if x not in group]
         return dict(sorted(found.items(), key=lambda x: -sum(k == 0 for _, k, _ in x[0])))
 
-    def _group(self, axes: Sequence[Axis], length: int) -> Group:
-        """Return the axes that have to have another length if the first one has."""
-        group = frozenset(axes[:1])
-        progress = self._runs({group: length})
-        while progress < math.inf:
-            for axis in axes:
-                further = self._runs({group | {axis}: length})
-                if further > progress:
-                    group, progress = group | {axis}, further
-                    break
-            else:
-                return group
-        return group
-
     def _runs(self, wanted: Mapping[Group, int]) -> float:
         """Return how far the function comes with other lengths; infinity if to the end."""
         self.calls += 1
         if self.calls > MOST_CALLS or time.perf_counter() > self.until:
             return -1
-        start = next_birth()
-        try:
-            tensors = [Tensor(x, x.dtype.kind == "f") for x in self._taken(wanted)]
-            result = call_with_tensors(self.f, tensors, {})
-            done = np.size(result) == 1
-        except Exception:  # noqa: BLE001  (how far it comes is all that is asked)
-            done = False
-        return math.inf if done else next_birth() - start
+        tensors = [Tensor(x, x.dtype.kind == "f") for x in self._taken(wanted)]
+        return progress(lambda: np.size(call_with_tensors(self.f, tensors, {})) == 1)
 
     def _taken(self, wanted: Mapping[Group, int]) -> list[Any]:
         """Return the first entries along axes, so many that they are as long as wanted."""
@@ -219,8 +191,8 @@ class _Finder:
     def at(self, wanted: Mapping[Group, int]) -> dict[str, Any]:
         """Return arguments of other lengths; none if they cannot have these."""
         smaller = {group: min(length, *(n for *_, n in group)) for group, length in wanted.items()}
-        found = with_lengths(self._taken(smaller), wanted, np.random.default_rng([0, 1]))
-        return {} if found is None else dict(zip(self.names, found, strict=True))
+        found = with_lengths(self._taken(smaller), wanted)
+        return dict(zip(self.names, found, strict=False))
 
     def lengths(
         self, groups: Iterable[Group], values: Sequence[Mapping[str, Any]]
