@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.helpers import namespace
-from autograd_lite.derive.lengths import NUMBER, Length, Sizes, UnfitError
+from autograd_lite.derive.lengths import NUMBER, Length, Sizes
 from autograd_lite.functional.structure import Group, progress, together, with_lengths
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.functional.transforms import value_and_grad
@@ -73,8 +73,6 @@ def measured(
                 own.measure(Sizes(pair, *finder.lengths(groups, values), [x[1] for x in made]))
                 if finder.agrees(values[check]):
                     return own
-            except UnfitError:
-                continue
             except Exception:  # noqa: BLE001  (that it cannot be derived there is all that is asked)
                 pass
             own.measure(None)
