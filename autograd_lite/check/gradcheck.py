@@ -325,13 +325,13 @@ def _compare_entries(check: Check, along: Along, i: int, weights: list[Array], g
 
     def again(
         arrays: Sequence[Array], entries: Sequence[tuple[int, ...]]
-    ) -> tuple[Array, Array, float]:
-        gradients, largest = pulled(check, arrays, weights)
+    ) -> tuple[Array, Array, float, float]:
+        gradient, of_rules, of_values = pulled(check, arrays, weights, i)
         if along.oracle == "complex step":
             numerical = stepped(arrays)
         else:
             numerical = steady(arrays, entries)[0]
-        return np.asarray(gradients[i]), numerical, largest
+        return np.asarray(gradient), numerical, of_rules, of_values
 
     f = weighted(check.arrays)
     if along.oracle == "complex step":
@@ -375,10 +375,16 @@ def _compare_all(
 def _check_forward(check: Check, along: Along) -> None:
     """Compare the derivative along one direction of all inputs."""
 
-    def again(arrays: Sequence[Array], _: object) -> tuple[Array, Array, float]:
+    def again(arrays: Sequence[Array], _: object) -> tuple[Array, Array, float, float]:
         _, y_dot = jvp(check.f, tuple(arrays), tuple(along.tangents))
-        _, largest = pulled(check, arrays, [np.ones(np.shape(part)) for part in y])
-        return joined(y_dot), along.again(arrays), largest * max(map(largest_in, along.tangents))
+        ones = [np.ones(np.shape(part)) for part in y]
+        sizes = [
+            (rules * largest_in(v), values * largest_in(v))
+            for i, v in enumerate(along.tangents)
+            for _, rules, values in [pulled(check, arrays, ones, i)]
+        ]
+        of_rules, of_values = np.max(sizes, axis=0)
+        return joined(y_dot), along.again(arrays), float(of_rules), float(of_values)
 
     y, y_dot = jvp(check.f, tuple(check.arrays), tuple(along.tangents))
     for part, rate in zip(y, y_dot, strict=True):

@@ -15,7 +15,7 @@ Entry = tuple[int, ...]
 UNSEEN = 1e-6
 """A difference of so much of what rounding changes says nothing of a rule."""
 
-Again = Callable[[Sequence[Array], Sequence[Entry]], tuple[Array, Array, float]]
+Again = Callable[[Sequence[Array], Sequence[Entry]], tuple[Array, Array, float, float]]
 
 
 def largest_in(x: Any) -> float:
@@ -66,7 +66,7 @@ def hold(
     natural : float
         The size that derivatives have here where nothing cancels.
     again : callable, optional
-        Computes both sides at other inputs, and the largest number on the way.
+        Computes both sides at other inputs, and how large what is rounded in each is.
     towards : callable, optional
         For an entry, the result as a function of how far one goes, and the scale of that.
     """
@@ -127,10 +127,10 @@ def _rounding(
     rng = np.random.default_rng(0)
     for _ in range(3):
         arrays = [x * lying_like(x, 1 + 1e-15 * rng.normal(size=x.shape)) for x in check.arrays]
-        other_g, other_numerical, largest = again(arrays, entries)
-        added = np.finfo(float).eps * largest
-        rules = np.fmax(rules, np.fmax(np.abs(other_g - g), added))
-        values = np.fmax(values, np.abs(other_numerical - numerical))
+        other_g, other_numerical, *sizes = again(arrays, entries)
+        of_rules, of_values = (np.finfo(float).eps * size for size in sizes)
+        rules = np.fmax(rules, np.fmax(np.abs(other_g - g), of_rules))
+        values = np.fmax(values, np.fmax(np.abs(other_numerical - numerical), of_values))
         if np.abs(g - numerical)[entries[0]] > 1000 * (rules + values)[entries[0]]:
             break  # It is certain.
     return rules, values

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.core.operands import owned
-from autograd_lite.optim.optimizer import Optimizer, Params, number
+from autograd_lite.core.operands import is_recorder, owned
+from autograd_lite.numpy_api.versions import note_write
+from autograd_lite.optim.optimizer import LARGE, Optimizer, Params, number
+from autograd_lite.tensor import Tensor
 
 
 class SGD(Optimizer):
@@ -95,6 +97,31 @@ class SGD(Optimizer):
                 f"momentum={settings['momentum']} and dampening={settings['dampening']}. Write "
                 f"momentum=0.9, nesterov=True."
             )
+
+    def _move_group(self, group: dict[str, Any]) -> bool:
+        if group["momentum"] or group["weight_decay"] or group["maximize"]:
+            return super()._move_group(group)
+        moved = False
+        # An array in place of a number: NumPy takes half as long again for those.
+        lr, rate, dtype = number(group["lr"]), None, None
+        for p in group["params"]:
+            g = p._grad
+            if g is not None:
+                if type(g) is not np.ndarray:
+                    change = lr * (g._value() if isinstance(g, Tensor) else g)
+                else:
+                    if g.dtype is not dtype:
+                        dtype = g.dtype
+                        rate = lr if is_recorder(lr) else np.array(lr, dtype)
+                    change = rate * g
+                out = change if change.size > LARGE and not is_recorder(change) else None
+                p._array = (
+                    p._array - change if out is None else np.subtract(p._array, change, out=out)
+                )
+                moved = True
+                if p._rare is not None and p._shared:
+                    note_write(p)
+        return moved
 
     def update(self, p: Any, gradient: Any, state: dict[str, Any], group: dict[str, Any]) -> Any:
         """Return the learning rate times the direction."""

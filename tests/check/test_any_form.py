@@ -320,3 +320,14 @@ def test_what_arrives_further_up_times_a_tensor_is_named(at, text):
     title = str(al.compare(loss, {w: wrong})["w"].diagnosis)
     assert text in title
     assert title.startswith("(the gradient at h @ ")
+
+
+def test_the_value_of_a_tensor_with_a_long_name_is_given_for_its_gradient():
+    a, b, w = (
+        al.Tensor(x, requires_grad=True, name=n) for x, n in ((W, "a"), (W.T, "b"), (W, "w"))
+    )
+    h = np.tanh(np.tanh(X @ W) @ W.T)
+    wrong = {w: h.T @ (h @ W)}
+    row = al.compare(np.mean((np.tanh(np.tanh(X @ a) @ b) @ w - Y) ** 2), wrong)[w]
+    title = "the value of np.tanh(np.tanh(…) @ b) @ w is given for the gradient at "
+    assert row.diagnosis.title.startswith(title)

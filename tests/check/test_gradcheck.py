@@ -405,3 +405,18 @@ def test_one_input_is_written_into_what_another_one_gives():
         return np.sum(t**3)
 
     assert al.gradcheck(f, [VECTOR, 2.0])
+
+
+def test_a_wrong_rule_of_tiny_numbers_is_wrong():
+    @al.primitive(x=lambda g, y, x: 2 * g * y)
+    def tiny(x):
+        return np.exp(x - 70)
+
+    with pytest.raises(al.GradcheckError, match="ratio 2"):
+        al.gradcheck(lambda x: np.sum(tiny(x)), (np.array([0.3, 0.7]),))
+
+
+def test_what_is_left_of_1_less_the_square_of_a_saturated_tanh_is_no_wrong_rule():
+    for seed in range(4):
+        x = np.random.default_rng(seed).normal(size=4)
+        assert al.gradcheck(lambda x: np.sum(np.tanh(x * 30)), (x,))

@@ -313,7 +313,7 @@ def _all_of_it(replay: Replay, node: Node, g: Array, at: str, far: float) -> Pla
         node.id, g, g.shape, lambda moved: moved,
         lambda form: replaced(replay, node.id, form, only_used=True),
         lambda form: f"{form} is given for the gradient at {at}", far, _minus(replay, node).id,
-        (lambda: prediction_minus_target(replay, node.id, g.shape),),
+        (lambda: prediction_minus_target(replay, node.id, g.shape), lambda: value_of(replay, node)),
         arrives=True,
     )  # fmt: skip
 
