@@ -1,6 +1,7 @@
 """A derivation holds at other values: what depends on them is computed there, or is refused."""
 
 import inspect
+import pickle
 import re
 
 import numpy as np
@@ -357,3 +358,62 @@ def test_lengths_of_a_recorded_loss_have_names_in_every_form_and_in_proofs():
         assert "5" not in re.sub("#.*", "", form)
     assert derivation.formula() == "∂L/∂w = 2/n xᵀ (x w − y)"
     assert derivation.equals("2 / n * x.T @ (x @ w - y)")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x, w: np.sum(np.tanh(x @ w)) / 5,
+        lambda x, w: 0.2 * np.sum(np.tanh(x @ w)),
+        lambda x, w: np.sum(np.tanh(x @ w) / np.sqrt(5.0)),
+        lambda x, w: np.sum(np.tanh(x @ w)) / (2 * 5 * 3),
+        lambda x, w: np.sum((x @ w)[0:3] ** 2) + np.sum((x @ w)[3:5] ** 2),
+    ],
+)
+def test_a_recorded_loss_that_may_have_used_a_length_is_refused_at_others(loss):
+    x = RNG.normal(size=(5, 3))
+    w = al.Tensor(RNG.normal(size=3), requires_grad=True, name="w")
+    derivation = al.derive(loss(x, w))
+    with pytest.raises(ValueError, match=r"of shape \(5, 3\), got \(6, 3\)"):
+        derivation.function(RNG.normal(size=(6, 3)), w.data)
+
+
+def test_a_length_of_what_the_code_does_not_take_stays():
+    def f(x, y, w):
+        return np.sum((y - w) ** 2) / len(x)
+
+    derivation = al.derive(f, np.ones((3, 2)), RNG.normal(size=3), 0.5, wrt=["w"])
+    with pytest.raises(ValueError, match=r"y of shape \(3,\), got \(4,\)"):
+        derivation.function(RNG.normal(size=4), 0.5)
+
+
+def test_a_shape_behind_a_line_is_that_of_the_values_given():
+    def f(x, u):
+        return np.mean((x - x) ** 2) + np.sum((u[1:] - u[:-1]) ** 2)
+
+    assert "v1 = u[1:] - u[:-1]" in (code := al.derive(f, np.ones((3, 2)), np.ones(2)).code)
+    assert re.search(r"u\[:-1\] +# \(1,\)", code)
+
+
+def test_a_formula_that_is_too_long_at_other_lengths_is_written_all_the_same():
+    def f(X, W, h):
+        for x in X:
+            h = h * h + np.sum(W) * h * x
+        return np.mean(h * W)
+
+    derivation = al.derive(f, RNG.normal(size=7), RNG.normal(size=4), 0.5)
+    assert "for i in range(n):" in derivation.code
+    assert derivation.formula("W").startswith("∂L/∂W = ")
+
+
+def test_a_division_by_several_numbers_is_one_formula_and_what_was_whole_can_be_pickled():
+    def f(W):
+        return np.sum((W @ W.T / np.sqrt(W.shape[1])) ** 2) / 3
+
+    assert "W" in al.derive(f, RNG.normal(size=(3, 5))).formula()
+
+    def standardised(x, w):
+        return np.sum(w * (x - np.mean(x)) / np.sqrt(np.var(x) + 0.1))
+
+    derivation = al.derive(standardised, *RNG.normal(size=(2, 4)))
+    assert pickle.loads(pickle.dumps(derivation)).code == derivation.code
