@@ -197,7 +197,7 @@ class Derivation(Steps):
     ) -> tuple[list[Any], list[tuple[str, Length]]]:
         """Return what a derivation says, with names for lengths if they are known, and these."""
         if self.sizes is not None:
-            with suppress(UnfitError):
+            with suppress(UnfitError, ValueError):  # Or it is too long there.
                 return self.sizes.merged(said, form)
         return said(self), []
 

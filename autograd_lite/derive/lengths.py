@@ -159,7 +159,7 @@ class Sizes:
     def _fitted(self, pair: tuple[int, int]) -> tuple[tuple[Length, ...], int, int]:
         """Return lengths, by what their product is multiplied, and what is added to it."""
         apart = [(self._apart(pair, x.at), x) for x in self._all]
-        for (plus, *others), x in sorted(apart, key=lambda found: found[0] != {0}):
+        for (plus, *others), x in sorted(apart, key=lambda found: abs(min(found[0], key=abs))):
             if not others:
                 return (x,), 1, plus
         for count in (1, 2):

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.core.backward import next_birth
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lengths import NUMBER, Length, Sizes, UnfitError
+from autograd_lite.functional.nests import leaves_of
 from autograd_lite.functional.structure import with_lengths
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.functional.transforms import value_and_grad
@@ -102,6 +104,17 @@ class Again:
                        if node.primitive is None and node.value is x}  # fmt: skip
         self.given = {name: node.value for name, node in self.leaves.items()}
 
+    def standing(self) -> Iterator[float]:
+        """Return numbers that may follow from lengths: divisors, shares, squares of them, stops."""
+        graph = self.own.graph
+        divisors = {x.operands[1] for x in graph if x.primitive is ops.divide}
+        for node in graph:
+            slices = (x for x in leaves_of(node.parameters) if isinstance(x, slice))
+            yield from (x.stop for x in slices if x.stop)
+            if node.primitive is None and not np.ndim(node.value) and (x := float(abs(node.value))):
+                x = x if node.id in divisors else 1 / x
+                yield from (round(x, 9), round(x * x, 9))
+
     def __call__(self, *given: Any) -> Any:
         """Compute the loss."""
         return self._values(given)[self.own.graph.outputs[0].id]
@@ -158,12 +171,18 @@ class _Finder:
         code = _WRITTEN.sub("", self.own.code)
         said = {int(x) for x in NUMBER.findall(code)}
         shares = [float(x) for x in re.findall(r"\d*\.\d+", code)]  # 0.5 may be 2 / 4.
-        axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)
-                if self.names[i] in self.own.arguments]  # fmt: skip
+        axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)]
+        # Of an argument that the code does not take, only a length may be used.
+        fixed = {n for i, _, n in axes if self.names[i] not in self.own.arguments}
+        if isinstance(self.f, Again):
+            lengths = {n for *_, n in axes}
+            several = {1, 2, *lengths, *(2 * n for n in lengths)}
+            standing = {*self.f.standing()}
+            fixed |= {n for n in lengths if not standing.isdisjoint(n * k for k in several)}
         # A share of 5 is a number of few digits, which does not show that it is one.
         primes = (x for x in itertools.count(7) if all(x % y for y in (2, 3, 5, 7)) or x == 7)
         found: dict[Group, tuple[int, int]] = {}
-        for length in sorted({n for *_, n in axes if n > 1}, reverse=True):
+        for length in sorted({n for *_, n in axes if n > 1} - fixed, reverse=True):
             known = any(abs(x - length) < 3 or (x and x % length == 0) for x in said)
             known = known or any((x * length).is_integer() for x in shares)
             left = [x for x in axes if x[2] == length]
