@@ -106,14 +106,14 @@ class Sizes:
         return {x - y for x, y in zip(pair, self._at(values), strict=True)}
 
     def merged(
-        self, said: Callable[[Any], list[Any]], form: Form = "python"
+        self, own: Any, said: Callable[[Any], list[Any]], form: Form = "python"
     ) -> tuple[list[Any], list[tuple[str, Length]]]:
-        """Return what both say, with names in the place of lengths, and these.
+        """Return what both say, with names in the place of lengths, and these; one may be `own`.
 
         It raises an UnfitError if they differ in anything else.
         """
         self._used = {}
-        one, other = map(said, self.pair.values())
+        one, other = (said(x or own) for x in self.pair.values())
         if len(one) != len(other):
             raise UnfitError
         found = [self._merged(x, y, form) for x, y in zip(one, other, strict=True)]

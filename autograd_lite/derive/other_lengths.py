@@ -7,6 +7,7 @@ import itertools
 import math
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -56,6 +57,14 @@ Made = tuple[Derivation, Mapping[str, int]]
 """A derivation, and whole numbers that variables of the function hold."""
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Whatever is warned of has been once, at the given lengths."""
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        yield
+
+
+@_quietly()
 def measured(
     own: Derivation,
     f: Callable[..., Any],
@@ -132,8 +141,7 @@ class Again:
     def at(self, given: Mapping[str, Any]) -> Made:
         """Derive it with other arrays."""
         own = self.own
-        with np.errstate(all="ignore"):
-            values = self._values(given.values(), plain=True)
+        values = self._values(given.values(), plain=True)
         graph = copy.copy(own.graph)
         nodes = [replace(node, value=values[node.id]) for node in graph]
         Nodes.__init__(graph, nodes, [x.id for x in graph.outputs], graph.held)
@@ -162,7 +170,7 @@ class _Finder:
         """Call the function without a trace in what it closes over."""
         around = Surroundings(*([] if isinstance(self.f, Again) else [self.f]))
         try:
-            with np.errstate(all="ignore"), lent([Place(t) for t in around.tensors if t.is_leaf]):
+            with lent([Place(t) for t in around.tensors if t.is_leaf]):
                 yield around
         finally:
             around.restore()

@@ -112,7 +112,7 @@ def test_a_quantile_that_is_traced_is_nan_where_an_entry_is():
 
 def test_what_the_loss_depends_on_in_steps_alone_has_a_gradient_of_zeros():
     derivation = al.derive(lambda x, s: np.sum(np.copysign(x, s) ** 2), A, -A)
-    assert "d_s = np.zeros((3, 3))" in str(derivation)
+    assert "d_s = np.zeros((n, m))" in str(derivation)
 
 
 def test_a_variable_that_contains_itself_is_passed_over():

@@ -3,6 +3,7 @@
 import inspect
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -417,3 +418,13 @@ def test_a_division_by_several_numbers_is_one_formula_and_what_was_whole_can_be_
 
     derivation = al.derive(standardised, *RNG.normal(size=(2, 4)))
     assert pickle.loads(pickle.dumps(derivation)).code == derivation.code
+
+
+def test_what_a_function_warns_of_is_said_once():
+    def f(x, w):
+        warnings.warn("mind", UserWarning, stacklevel=1)
+        return np.mean((x @ w) ** 2)
+
+    with pytest.warns(UserWarning, match="mind") as said:
+        assert al.derive(f, RNG.normal(size=(5, 3)), RNG.normal(size=3)).lengths == {"n": 5}
+    assert len(said) == 1
