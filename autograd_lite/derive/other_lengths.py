@@ -35,6 +35,9 @@ MOST_NODES = 300
 MOST_CALLS, MOST_SECONDS = 100, 1.0
 """Of calls of a function, to find out which axes have the same length."""
 
+FEW_NODES = 150
+"""Where a derivation at other lengths may have more of them than at those that are given."""
+
 GROWTH = 6
 """How many times as many expressions a derivation at other lengths may take."""
 
@@ -88,6 +91,8 @@ def measured(
         made: list[Made] = [(own, numbers)]
         small = any(n <= SMALL for group in groups for *_, n in group)
         for first, check in ((0, 2), (1, 0)) if small else ((0, 2),):
+            if not finder.is_quick({x: n[first] for x, n in groups.items()}):
+                break
             try:
                 made.append(at(values[first + 1]))
                 pair = {i: made[i][0] for i in (first, first + 1)}
@@ -152,7 +157,7 @@ class _Finder:
     """Finds out which axes of the arguments of a function have one length, by calling it."""
 
     def __init__(self, f: Callable[..., Any], given: Mapping[str, Any], own: Derivation) -> None:
-        self.f, self.given, self.own, self.calls = f, given, own, 0
+        self.f, self.given, self.own, self.calls, self.nodes = f, given, own, 0, 0
         self.until = time.perf_counter() + MOST_SECONDS
         self.names = list(given)
         self.arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given.values()]
@@ -164,6 +169,12 @@ class _Finder:
             while found and self._runs({x: n[1] for x, n in found.items()}) < math.inf:
                 found.popitem()
         return found
+
+    def is_quick(self, wanted: Mapping[Group, int]) -> bool:
+        """Return whether a derivation at other lengths takes about as long as at the given ones."""
+        with self._apart():
+            done = self._runs(wanted) == math.inf
+        return done and self.nodes <= max(FEW_NODES, len(self.own.graph))
 
     @contextmanager
     def _apart(self) -> Iterator[Surroundings]:
@@ -236,7 +247,8 @@ class _Finder:
             done = np.size(result) == 1
         except Exception:  # noqa: BLE001  (how far it comes is all that is asked)
             done = False
-        return math.inf if done else next_birth() - start
+        self.nodes = next_birth() - start
+        return math.inf if done else self.nodes
 
     def _taken(self, wanted: Mapping[Group, int]) -> list[Any]:
         """Return the first entries along axes, so many that they are as long as wanted."""

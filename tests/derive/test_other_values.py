@@ -428,3 +428,16 @@ def test_what_a_function_warns_of_is_said_once():
     with pytest.warns(UserWarning, match="mind") as said:
         assert al.derive(f, RNG.normal(size=(5, 3)), RNG.normal(size=3)).lengths == {"n": 5}
     assert len(said) == 1
+
+
+def test_a_loop_that_is_much_longer_at_other_lengths_is_not_derived_there(monkeypatch):
+    def f(A, B):
+        c = al.Tensor(np.zeros((len(A), B.shape[1])))
+        for i in range(len(A)):
+            for j in range(B.shape[1]):
+                for k in range(len(B)):
+                    c[i, j] += A[i, k] * B[k, j]
+        return np.mean(c**2)
+
+    monkeypatch.setattr(al.Derivation, "measure", None)
+    assert "for i in range(3):" in al.derive(f, *RNG.normal(size=(2, 3, 3))).code
