@@ -441,3 +441,17 @@ def test_a_loop_that_is_much_longer_at_other_lengths_is_not_derived_there(monkey
 
     monkeypatch.setattr(al.Derivation, "measure", None)
     assert "for i in range(3):" in al.derive(f, *RNG.normal(size=(2, 3, 3))).code
+
+
+@pytest.mark.parametrize(
+    ("total", "fails"),
+    [
+        (lambda x: np.mean(x) if len(x) % 2 else np.sum(x), 6),
+        (lambda x: np.sum(x) / max(len(x), 3), 2),
+        (lambda x: np.sum(x) / (len(x) - 1 if len(x) > 3 else 1), 3),
+    ],
+)
+def test_a_function_that_does_something_else_at_some_lengths_has_numbers(total, fails):
+    derivation = al.derive(lambda x, w: total((x * w) ** 2), RNG.normal(size=5), 0.5)
+    with pytest.raises(ValueError, match=r"This derivation is for x of shape \(5,\)"):
+        derivation.function(RNG.normal(size=fails), 0.5)
