@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,11 @@ from autograd_lite.functional.structure import (
     FEWEST,
     LOOSE,
     NUMBERS,
+    Group,
     like,
+    progress,
     structure,
+    together,
     with_lengths,
     with_structure,
 )
@@ -24,10 +27,6 @@ from autograd_lite.graph import Graph
 from autograd_lite.tensor import Tensor
 
 Array = NDArray[Any]
-
-
-MOST_AXES = 8
-"""How many axes of equal length are tried in all combinations: what must change together."""
 
 
 NEARBY = "values next to those given"
@@ -101,35 +100,33 @@ def other_sizes(
     f: Callable[..., Any], names: Sequence[str], arrays: Sequence[Array]
 ) -> Iterator[list[Array]]:
     """Yield inputs of other sizes that the function takes: first each size, then all at once."""
-    rng = np.random.default_rng([0, 1])
     axes = [(i, k, n) for i, x in enumerate(arrays) for k, n in enumerate(x.shape) if n > 1]
-    groups: list[frozenset[tuple[int, int, int]]] = []
+    groups: list[Group] = []
+
+    def comes(wanted: Mapping[Group, int]) -> float:
+        other = with_lengths(arrays, wanted)
+        # Rows without labels, say, are ignored.
+        return progress(lambda: _runs(f, names, other) and not _ignores(f, names, other, *wanted))
+
     for length in dict.fromkeys(n for _, _, n in axes):
-        alike = [axis for axis in axes if axis[2] == length][:MOST_AXES]
-        for count in range(1, len(alike) + 1):
-            for combination in itertools.combinations(alike, count):
-                group = frozenset(combination)
-                if any(known <= group for known in groups):
-                    continue
-                resized = with_lengths(arrays, {group: length + 1}, rng)
-                if resized is None or not _runs(f, names, resized):
-                    continue
-                if not _ignores(f, names, resized, group):  # Rows without labels, say.
-                    groups.append(group)
-                    yield resized
+        left = [axis for axis in axes if axis[2] == length]
+        while left:
+            group = together(left, length + 1, comes)
+            if comes({group: length + 1}) == math.inf:
+                groups.append(group)
+                yield with_lengths(arrays, {group: length + 1})
+            left = [axis for axis in left if axis not in group]
     if len(groups) > 1:
-        lengths = itertools.count(2)
-        wanted = {group: next(lengths) for group in groups}
-        resized = with_lengths(arrays, wanted, rng)
-        if resized is not None and _runs(f, names, resized):
-            yield resized
+        other = with_lengths(arrays, {group: n for n, group in enumerate(groups, 2)})
+        if _runs(f, names, other):
+            yield other
 
 
 def _ignores(
     f: Callable[..., Any],
     names: Sequence[str],
     arrays: Sequence[Array],
-    group: frozenset[tuple[int, int, int]],
+    group: Group,
 ) -> bool:
     """Return whether a function does not look at the last entries along some axis.
 

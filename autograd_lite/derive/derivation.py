@@ -28,7 +28,7 @@ from autograd_lite.derive.proof import Proof, prove
 from autograd_lite.derive.round_names import UnevenError
 from autograd_lite.derive.rounding import Rounding, compare_rounding
 from autograd_lite.derive.rounds import Printed
-from autograd_lite.derive.steps import Steps
+from autograd_lite.derive.writer import Steps
 from autograd_lite.derive.writing import NAME, Form, write
 from autograd_lite.functional.nests import leaves_of
 from autograd_lite.program.expression import Expression, Given, Name, walk

@@ -299,11 +299,15 @@ def _split_off(drafts: list[Draft], before: int, part: Expression) -> Expression
 
 def _name_common_parts(drafts: list[Draft]) -> None:
     """Write once what is written in several places."""
+    known: dict[Any, Expression] = {}
+    counted: dict[int, Counter[int]] = {}  # What is made of known parts.
     while True:
-        known: dict[Any, Expression] = {}
+        counts: Counter[int] = Counter()
         for draft in drafts:
-            draft.expression = _interned(draft.expression, known)
-        counts = written(draft.expression for draft in drafts)
+            if draft.expression.number not in counted:
+                draft.expression = _interned(draft.expression, known)
+                counted[draft.expression.number] = written([draft.expression])
+            counts.update(counted[draft.expression.number])
         whole = {draft.expression.number for draft in drafts}
         common = [
             e

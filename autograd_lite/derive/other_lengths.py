@@ -19,9 +19,9 @@ from autograd_lite import ops
 from autograd_lite.core.backward import next_birth
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.helpers import namespace
-from autograd_lite.derive.lengths import NUMBER, Length, Sizes, UnfitError
+from autograd_lite.derive.lengths import NUMBER, Length, Sizes
 from autograd_lite.functional.nests import leaves_of
-from autograd_lite.functional.structure import with_lengths
+from autograd_lite.functional.structure import Group, progress, together, with_lengths
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.functional.transforms import value_and_grad
 from autograd_lite.graph.nodes import Nodes
@@ -29,8 +29,8 @@ from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Place, lent
 from autograd_lite.tensor import Tensor
 
-MOST_NODES = 300
-"""Of a computation that is derived again."""
+MOST_MADE = 2000
+"""How many expressions a derivation may take that is made again."""
 
 MOST_CALLS, MOST_SECONDS = 100, 1.0
 """Of calls of a function, to find out which axes have the same length."""
@@ -49,12 +49,6 @@ FURTHER = 2, 3, 8
 
 LARGE = 64
 """With arrays of such a length, a function is not called more often than it has to be."""
-
-Axis = tuple[int, int, int]
-"""Which argument, which of its axes, and how long that is."""
-
-Group = frozenset[Axis]
-"""Axes of one length."""
 
 _WRITTEN = re.compile(r"#.*|\*\* \d+|axis=[-\d(), ]+")
 """Where a number is none that follows from a length."""
@@ -85,7 +79,7 @@ def measured(
     - `at`: derives it at others.
     - `numbers`: whole numbers that variables of the function hold.
     """
-    if len(own.graph) > MOST_NODES:
+    if own.made > MOST_MADE:
         return own
     finder = _Finder(f, given, own)
     groups = finder.groups()
@@ -102,8 +96,6 @@ def measured(
                 own.measure(Sizes(pair, *finder.lengths(groups, values), [x[1] for x in made]))
                 if finder.agrees(values[check]) and finder.holds(groups):
                     return own
-            except UnfitError:
-                continue
             except Exception:  # noqa: BLE001  (that it cannot be derived there is all that is asked)
                 pass
             own.measure(None)
@@ -153,7 +145,7 @@ class Again:
         graph = copy.copy(own.graph)
         nodes = [replace(node, value=values[node.id]) for node in graph]
         Nodes.__init__(graph, nodes, [x.id for x in graph.outputs], graph.held)
-        return own.of(graph, most=GROWTH * own.made), {}
+        return own.of(graph, most=MOST_MADE), {}
 
 
 class _Finder:
@@ -211,11 +203,10 @@ class _Finder:
             rows = length <= SMALL and sum(k == 0 for _, k, _ in left) > 1
             while left and (known or (rows and left[0][1] == 0)):
                 one, two = itertools.islice((x for x in primes if x != length), 2)
-                others = one, two
-                group = self._group(left, others[0])
-                if self._runs({group: others[1]}) < math.inf:  # An even number of them, say.
-                    others = 2 * length, 3 * length
-                    group = self._group(left, others[0])
+                for others in ((one, two), (2 * length, 3 * length)):  # An even number, say.
+                    group = together(left, others[0], self._runs)
+                    if self._runs({group: others[1]}) == math.inf:
+                        break
                 fewer = {group: length - (others[1] % length > 0 and length < LARGE)}
                 if self._runs({group: others[1]}) == math.inf == self._runs(fewer):
                     found[group] = others
@@ -224,34 +215,16 @@ class _Finder:
                 left = [x for x in left if x not in group]
         return dict(sorted(found.items(), key=lambda x: -sum(k == 0 for _, k, _ in x[0])))
 
-    def _group(self, axes: Sequence[Axis], length: int) -> Group:
-        """Return the axes that have to have another length if the first one has."""
-        group = frozenset(axes[:1])
-        progress = self._runs({group: length})
-        while progress < math.inf:
-            for axis in axes:
-                further = self._runs({group | {axis}: length})
-                if further > progress:
-                    group, progress = group | {axis}, further
-                    break
-            else:
-                return group
-        return group
-
     def _runs(self, wanted: Mapping[Group, int]) -> float:
         """Return how far the function comes with other lengths; infinity if to the end."""
         self.calls += 1
         if self.calls > MOST_CALLS or time.perf_counter() > self.until:
             return -1
         start = next_birth()
-        try:
-            tensors = [Tensor(x, x.dtype.kind == "f") for x in self._taken(wanted)]
-            result = call_with_tensors(self.f, tensors, {})
-            done = np.size(result) == 1
-        except Exception:  # noqa: BLE001  (how far it comes is all that is asked)
-            done = False
+        tensors = [Tensor(x, x.dtype.kind == "f") for x in self._taken(wanted)]
+        come = progress(lambda: np.size(call_with_tensors(self.f, tensors, {})) == 1)
         self.nodes = next_birth() - start
-        return math.inf if done else self.nodes
+        return come
 
     def _taken(self, wanted: Mapping[Group, int]) -> list[Any]:
         """Return the first entries along axes, so many that they are as long as wanted."""
@@ -264,8 +237,8 @@ class _Finder:
     def at(self, wanted: Mapping[Group, int]) -> dict[str, Any]:
         """Return arguments of other lengths; none if they cannot have these."""
         smaller = {group: min(length, *(n for *_, n in group)) for group, length in wanted.items()}
-        found = with_lengths(self._taken(smaller), wanted, np.random.default_rng([0, 1]))
-        return {} if found is None else dict(zip(self.names, found, strict=True))
+        found = with_lengths(self._taken(smaller), wanted)
+        return dict(zip(self.names, found, strict=False))
 
     def lengths(
         self, groups: Iterable[Group], values: Sequence[Mapping[str, Any]]

@@ -25,8 +25,8 @@ import numpy as np
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lines import Line
 from autograd_lite.derive.math_names import identifier
-from autograd_lite.derive.steps import Steps
 from autograd_lite.derive.symbols import NUMPY, Symbols, called, wrap
+from autograd_lite.derive.writer import Steps
 from autograd_lite.program.expression import walk
 
 MOST_IN_A_RATIO = 10

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lines import Line
-from autograd_lite.derive.steps import Steps
+from autograd_lite.derive.writer import Steps
 from autograd_lite.graph.cotangents import cotangents
 from autograd_lite.program.expression import walk
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite.core.backward import next_birth
+
 Array = NDArray[Any]
+
+Axis = tuple[int, int, int]
+"""Which array, which of its axes, and how long that is."""
+
+Group = frozenset[Axis]
+"""Axes of one length."""
 
 NUMBERS = "of these numbers"
 
@@ -130,15 +139,12 @@ def with_structure(x: Array, kind: str) -> Array:
     return x / np.linalg.norm(x, axis=-1, keepdims=True) if kind == "unit vectors" else x
 
 
-def with_lengths(
-    arrays: Sequence[Array],
-    wanted: Mapping[frozenset[tuple[int, int, int]], int],
-    rng: np.random.Generator,
-) -> list[Array] | None:
+def with_lengths(arrays: Sequence[Array], wanted: Mapping[Group, int]) -> list[Array]:
     """Return arrays with other lengths of some axes, and the structure that they had.
 
-    None if they cannot have both.
+    None at all if they cannot have both.
     """
+    rng = np.random.default_rng([0, 1])  # Inputs may come from default_rng(0).
     shapes = [list(x.shape) for x in arrays]
     for group, length in wanted.items():
         for i, axis, _ in group:
@@ -146,10 +152,37 @@ def with_lengths(
     found = []
     for x, shape in zip(arrays, shapes, strict=True):
         kind = structure(x)
-        if list(x.shape) == shape:
-            found.append(x)
-        elif kind in SQUARE and shape[0] != shape[1]:
-            return None
-        else:
-            found.append(like(x, tuple(shape), kind, rng))
+        if kind in SQUARE and shape[0] != shape[1]:
+            return []
+        found.append(x if list(x.shape) == shape else like(x, tuple(shape), kind, rng))
     return found
+
+
+def progress(call: Callable[[], bool]) -> float:
+    """Return how far a computation comes; infinity if to an end that is right."""
+    start = next_birth()
+    try:
+        done = call()
+    except Exception:  # noqa: BLE001  (how far it comes is all that is asked)
+        done = False
+    return math.inf if done else next_birth() - start
+
+
+def together(
+    axes: Sequence[Axis], length: int, runs: Callable[[Mapping[Group, int]], float]
+) -> Group:
+    """Return the axes that have to have another length if the first one has.
+
+    - `runs`: how far a function comes if some have it; infinity if to the end.
+    """
+    group, come = frozenset(axes[:1]), runs({frozenset(axes[:1]): length})
+    while come < math.inf:
+        for axis in axes:
+            further = runs({group | {axis}: length})
+            if further > come:
+                group, come = group | {axis}, further
+                break
+        else:  # Lengths of several may have to be equal before anything is computed.
+            whole = frozenset(axes)
+            return whole if runs({whole: length}) == math.inf else group
+    return group

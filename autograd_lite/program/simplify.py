@@ -50,7 +50,11 @@ def split(e: Expression) -> tuple[float, Expression]:
             factor, rest = split(e.operands[0])
             return quotient(factor, count), rest
     number = identity(e.value) if e.is_number else None
-    return (number, Expression(e.value / number)) if number not in (None, 1.0) else (1.0, e)
+    if number in (None, 1.0):
+        return 1.0, e
+    assert number is not None
+    share = quotient(1.0, len(e.value))  # A mean over the diagonal.
+    return share if number == share else number, Expression(e.value / number)
 
 
 def number_of(e: Expression) -> float | None:
@@ -245,8 +249,9 @@ def _divided(e: Expression) -> Expression | None:
         return a
     (left, x), (right, y) = split(a), split(b)
     number = number_of(b)
-    if number and not number.is_integer() and left != 1.0 and len(repr(left / number)) < 6:
-        return scaled(left / number, x)
+    top, bottom = parts_of(left)
+    if number and not number.is_integer() and left != 1.0 and len(repr(top / number)) < 6:
+        return scaled(quotient(top / number, bottom), x)
     if number is not None and _is(a, ops.divide) and number_of(a.operands[1]) is None:
         return _make(ops.divide, _make(ops.divide, a.operands[0], b), a.operands[1])  # (x / n) / y
     if number and number.is_integer() and a.shape == e.shape:

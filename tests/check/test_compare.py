@@ -176,6 +176,16 @@ def test_a_size_as_a_number_is_right_here_and_noted(right_here):
     assert "right here; the number 4 in the formula is x.shape[0]" in note
 
 
+def test_arrays_that_have_to_be_equally_long_get_another_length_together():
+    def weighted(x, y, s):
+        assert len(x) == len(y) == len(s)
+        return np.mean(s * (x - y) ** 2)
+
+    inputs = np.random.default_rng(0).normal(size=(3, 4))
+    result = al.compare(weighted, lambda x, y, s: {"x": 2 * s * (x - y) / 4}, list(inputs))
+    assert "the number 4 in the formula is x.shape[0]" in result.notes[0]
+
+
 def test_the_size_of_another_axis_is_no_number_in_the_code_and_a_mistake():
     def of_columns(x, w):
         return {"w": x.T @ (2 * (x @ w) / x.shape[1])}

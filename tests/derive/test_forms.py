@@ -433,7 +433,7 @@ WORDS = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
         (lambda x, s: np.sum(np.exp(-x / np.exp(2 * s))), (DRAWN[0], DRAWN[0, 0]), "", "/ v1, a"),
         (lambda r, t: np.sum(-r * np.log(r / t)), (np.array(0.7), DRAWN[0, 0]), "", "np.full"),
         (lambda z: np.mean(np.diag(al.log_softmax(z @ z.T / 0.5, axis=1))), (DRAWN[0],),
-         "v1_delta = 1 / n * (np.eye(n) - ", "zeros"),
+         "v1_delta = 2 / n * (np.eye(n) - ", "/ 0.5"),
         (lambda a, b: np.sum((a @ b - b @ b) ** 2), (DRAWN[0, :3], DRAWN[1, :3]), "", "_2 = -"),
         (lambda a, y: y @ np.linalg.solve(a, y), (DRAWN[0, :3] + np.eye(3), DRAWN[1, 0]),
          "-np.outer(v2, v1)", "None"),
