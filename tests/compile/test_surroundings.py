@@ -181,12 +181,12 @@ def a_module_that_is_looked_up():
 
 @case
 def its_own_module_that_is_looked_up():
-    return lambda x: x * inspect.getmodule(one).OWN, puts(globals(), "OWN")
+    return lambda x: x * inspect.getmodule(Holder).OWN, puts(globals(), "OWN")
 
 
 @case
 def a_computed_name_of_its_own_module():
-    return lambda x: x * one.__globals__[f"{'OW'}N"], puts(globals(), "OWN")
+    return lambda x: x * puts.__globals__["".join(["O", "WN"])], puts(globals(), "OWN")
 
 
 @case
