@@ -185,6 +185,7 @@ into(lambda o: np.log(k, out=o, where=K * 0 + k > 0), m)  into(lambda o: np.sum(
 np.pad(m, 1, "mean")  np.pad(m, (1, 2), "maximum", stat_length=2)  np.pad(m, 1, "linear_ramp")
 np.pad(m, 1, "minimum")  np.pad(v, 2, "median")  np.pad(m, 1, "reflect", reflect_type="odd")
 np.pad(m, (1, 2), "symmetric", reflect_type="odd")  np.cov(m, aweights=p[0])
+np.pad(m[:, :0], ((1, 0), (0, 0)), "maximum")
 np.cov(m, fweights=[1, 3, 2], aweights=p[0])  np.cov(m, fweights=[1, 3, 2], ddof=0)
 np.histogram([4, 1, 0, 9, 2], 3, None, None, v)  np.histogram([4, 1, 0, 9, 2], [1, 2, 4], weights=v)
 np.amax(m, initial=0.5)  np.amin(m, axis=1, initial=0.5, where=M)  np.vecdot(m, k, axis=0)

@@ -88,7 +88,9 @@ class Compiled:
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         """Bind the object, as the function itself would in a class."""
-        binds = owner is not None and hasattr(self._f, "__get__")
+        bind = None if owner is None else getattr(type(self._f), "__get__", None)
+        bound = bind and bind(self._f, owner, kind)
+        binds = isinstance(bound, MethodType) and bound.__self__ is owner
         return MethodType(self, owner) if binds else self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

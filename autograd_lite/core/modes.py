@@ -111,7 +111,9 @@ class Block:
                 return await function(*args, **kwargs)
 
         decorated: Any = run_coroutine if inspect.iscoroutinefunction(function) else run
-        functools.update_wrapper(decorated, function)
+        decorated.__name__ = decorated.__qualname__ = type(function).__name__
+        plain = inspect.isroutine(function)  # What a module holds may be something else later.
+        functools.update_wrapper(decorated, function, updated=("__dict__",) if plain else ())
         wrapped: F = decorated
         return wrapped
 

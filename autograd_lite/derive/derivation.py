@@ -151,7 +151,9 @@ class Derivation(Steps):
         if sizes is not None:
             if any(x.remarks != self.remarks for x in sizes.pair.values()):
                 raise UnfitError
-            _, lengths = sizes.merged(lambda derivation: derivation._statements)
+            # It would keep itself alive.
+            sizes.pair = {i: None if x is self else x for i, x in sizes.pair.items()}
+            _, lengths = sizes.merged(self, lambda derivation: derivation._statements)
             self.sizes, self.lengths = sizes, {name: x.at[0] for name, x in lengths}
 
     def _code(self, comment: Callable[[Line], str], rolled: bool = True) -> str:
@@ -197,8 +199,8 @@ class Derivation(Steps):
     ) -> tuple[list[Any], list[tuple[str, Length]]]:
         """Return what a derivation says, with names for lengths if they are known, and these."""
         if self.sizes is not None:
-            with suppress(UnfitError):
-                return self.sizes.merged(said, form)
+            with suppress(UnfitError, ValueError):  # Or it is too long there.
+                return self.sizes.merged(self, said, form)
         return said(self), []
 
     def worksheet(self, names: Sequence[str] = ()) -> str:
@@ -449,7 +451,7 @@ def loss_and_gradients({", ".join(known)}):
         """Return the same with what rules provide for ties and divisors of 0."""
         made = self.of(self.graph, exact=True, most=math.inf)
         if self.sizes is not None:
-            pair = {i: made if x is self else x._exactly() for i, x in self.sizes.pair.items()}
+            pair = {i: made if x is None else x._exactly() for i, x in self.sizes.pair.items()}
             with suppress(UnfitError):
                 made.measure(self.sizes.of(pair))
         return made

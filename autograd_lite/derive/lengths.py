@@ -106,14 +106,14 @@ class Sizes:
         return {x - y for x, y in zip(pair, self._at(values), strict=True)}
 
     def merged(
-        self, said: Callable[[Any], list[Any]], form: Form = "python"
+        self, own: Any, said: Callable[[Any], list[Any]], form: Form = "python"
     ) -> tuple[list[Any], list[tuple[str, Length]]]:
-        """Return what both say, with names in the place of lengths, and these.
+        """Return what both say, with names in the place of lengths, and these; one may be `own`.
 
         It raises an UnfitError if they differ in anything else.
         """
         self._used = {}
-        one, other = map(said, self.pair.values())
+        one, other = (said(x or own) for x in self.pair.values())
         if len(one) != len(other):
             raise UnfitError
         found = [self._merged(x, y, form) for x, y in zip(one, other, strict=True)]
@@ -159,7 +159,7 @@ class Sizes:
     def _fitted(self, pair: tuple[int, int]) -> tuple[tuple[Length, ...], int, int]:
         """Return lengths, by what their product is multiplied, and what is added to it."""
         apart = [(self._apart(pair, x.at), x) for x in self._all]
-        for (plus, *others), x in sorted(apart, key=lambda found: found[0] != {0}):
+        for (plus, *others), x in sorted(apart, key=lambda found: abs(min(found[0], key=abs))):
             if not others:
                 return (x,), 1, plus
         for count in (1, 2):

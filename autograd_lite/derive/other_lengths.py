@@ -7,16 +7,20 @@ import itertools
 import math
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
+from autograd_lite.core.backward import next_birth
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lengths import NUMBER, Length, Sizes
+from autograd_lite.functional.nests import leaves_of
 from autograd_lite.functional.structure import Group, progress, together, with_lengths
 from autograd_lite.functional.tracing import call_with_tensors
 from autograd_lite.functional.transforms import value_and_grad
@@ -31,8 +35,17 @@ MOST_MADE = 2000
 MOST_CALLS, MOST_SECONDS = 100, 1.0
 """Of calls of a function, to find out which axes have the same length."""
 
+FEW_NODES = 150
+"""Where a derivation at other lengths may have more of them than at those that are given."""
+
+GROWTH = 6
+"""How many times as many expressions a derivation at other lengths may take."""
+
 SMALL = 4
 """At such a length, what follows from it may be missing: ``2 / n`` is 1, a loop is none."""
+
+FURTHER = 2, 3, 8
+"""Lengths at which a function may do something else: if there are few rows, or an even number."""
 
 LARGE = 64
 """With arrays of such a length, a function is not called more often than it has to be."""
@@ -44,6 +57,14 @@ Made = tuple[Derivation, Mapping[str, int]]
 """A derivation, and whole numbers that variables of the function hold."""
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Whatever is warned of has been once, at the given lengths."""
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        yield
+
+
+@_quietly()
 def measured(
     own: Derivation,
     f: Callable[..., Any],
@@ -67,11 +88,13 @@ def measured(
         made: list[Made] = [(own, numbers)]
         small = any(n <= SMALL for group in groups for *_, n in group)
         for first, check in ((0, 2), (1, 0)) if small else ((0, 2),):
+            if not finder.is_quick({x: n[first] for x, n in groups.items()}):
+                break
             try:
                 made.append(at(values[first + 1]))
                 pair = {i: made[i][0] for i in (first, first + 1)}
                 own.measure(Sizes(pair, *finder.lengths(groups, values), [x[1] for x in made]))
-                if finder.agrees(values[check]):
+                if finder.agrees(values[check]) and finder.holds(groups):
                     return own
             except Exception:  # noqa: BLE001  (that it cannot be derived there is all that is asked)
                 pass
@@ -90,6 +113,17 @@ class Again:
                        if node.primitive is None and node.value is x}  # fmt: skip
         self.given = {name: node.value for name, node in self.leaves.items()}
 
+    def standing(self) -> Iterator[float]:
+        """Return numbers that may follow from lengths: divisors, shares, squares of them, stops."""
+        graph = self.own.graph
+        divisors = {x.operands[1] for x in graph if x.primitive is ops.divide}
+        for node in graph:
+            slices = (x for x in leaves_of(node.parameters) if isinstance(x, slice))
+            yield from (x.stop for x in slices if x.stop)
+            if node.primitive is None and not np.ndim(node.value) and (x := float(abs(node.value))):
+                x = x if node.id in divisors else 1 / x
+                yield from (round(x, 9), round(x * x, 9))
+
     def __call__(self, *given: Any) -> Any:
         """Compute the loss."""
         return self._values(given)[self.own.graph.outputs[0].id]
@@ -107,8 +141,7 @@ class Again:
     def at(self, given: Mapping[str, Any]) -> Made:
         """Derive it with other arrays."""
         own = self.own
-        with np.errstate(all="ignore"):
-            values = self._values(given.values(), plain=True)
+        values = self._values(given.values(), plain=True)
         graph = copy.copy(own.graph)
         nodes = [replace(node, value=values[node.id]) for node in graph]
         Nodes.__init__(graph, nodes, [x.id for x in graph.outputs], graph.held)
@@ -119,7 +152,7 @@ class _Finder:
     """Finds out which axes of the arguments of a function have one length, by calling it."""
 
     def __init__(self, f: Callable[..., Any], given: Mapping[str, Any], own: Derivation) -> None:
-        self.f, self.given, self.own, self.calls = f, given, own, 0
+        self.f, self.given, self.own, self.calls, self.nodes = f, given, own, 0, 0
         self.until = time.perf_counter() + MOST_SECONDS
         self.names = list(given)
         self.arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given.values()]
@@ -132,12 +165,18 @@ class _Finder:
                 found.popitem()
         return found
 
+    def is_quick(self, wanted: Mapping[Group, int]) -> bool:
+        """Return whether a derivation at other lengths takes about as long as at the given ones."""
+        with self._apart():
+            done = self._runs(wanted) == math.inf
+        return done and self.nodes <= max(FEW_NODES, len(self.own.graph))
+
     @contextmanager
     def _apart(self) -> Iterator[Surroundings]:
         """Call the function without a trace in what it closes over."""
         around = Surroundings(*([] if isinstance(self.f, Again) else [self.f]))
         try:
-            with np.errstate(all="ignore"), lent([Place(t) for t in around.tensors if t.is_leaf]):
+            with lent([Place(t) for t in around.tensors if t.is_leaf]):
                 yield around
         finally:
             around.restore()
@@ -146,12 +185,18 @@ class _Finder:
         code = _WRITTEN.sub("", self.own.code)
         said = {int(x) for x in NUMBER.findall(code)}
         shares = [float(x) for x in re.findall(r"\d*\.\d+", code)]  # 0.5 may be 2 / 4.
-        axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)
-                if self.names[i] in self.own.arguments]  # fmt: skip
+        axes = [(i, k, n) for i, x in enumerate(self.arrays) for k, n in enumerate(x.shape)]
+        # Of an argument that the code does not take, only a length may be used.
+        fixed = {n for i, _, n in axes if self.names[i] not in self.own.arguments}
+        if isinstance(self.f, Again):
+            lengths = {n for *_, n in axes}
+            several = {1, 2, *lengths, *(2 * n for n in lengths)}
+            standing = {*self.f.standing()}
+            fixed |= {n for n in lengths if not standing.isdisjoint(n * k for k in several)}
         # A share of 5 is a number of few digits, which does not show that it is one.
         primes = (x for x in itertools.count(7) if all(x % y for y in (2, 3, 5, 7)) or x == 7)
         found: dict[Group, tuple[int, int]] = {}
-        for length in sorted({n for *_, n in axes if n > 1}, reverse=True):
+        for length in sorted({n for *_, n in axes if n > 1} - fixed, reverse=True):
             known = any(abs(x - length) < 3 or (x and x % length == 0) for x in said)
             known = known or any((x * length).is_integer() for x in shares)
             left = [x for x in axes if x[2] == length]
@@ -175,8 +220,11 @@ class _Finder:
         self.calls += 1
         if self.calls > MOST_CALLS or time.perf_counter() > self.until:
             return -1
+        start = next_birth()
         tensors = [Tensor(x, x.dtype.kind == "f") for x in self._taken(wanted)]
-        return progress(lambda: np.size(call_with_tensors(self.f, tensors, {})) == 1)
+        come = progress(lambda: np.size(call_with_tensors(self.f, tensors, {})) == 1)
+        self.nodes = next_birth() - start
+        return come
 
     def _taken(self, wanted: Mapping[Group, int]) -> list[Any]:
         """Return the first entries along axes, so many that they are as long as wanted."""
@@ -206,6 +254,15 @@ class _Finder:
                   for name in tables if any(name == x for x, _ in axes)]  # fmt: skip
         return axes, counts
 
+    def holds(self, groups: Iterable[Group]) -> bool:
+        """Return whether the code is right at further lengths where the function runs."""
+        for length in FURTHER:
+            wanted = dict.fromkeys(groups, length)
+            with suppress(Exception):
+                if self.is_quick(wanted) and not self.agrees(self.at(wanted)):
+                    return False
+        return True
+
     def agrees(self, values: Mapping[str, Any]) -> bool:
         """Return whether the printed code gives the gradients of autodiff at other lengths."""
         own, space = self.own, namespace(self.own.lines)
@@ -217,7 +274,8 @@ class _Finder:
             argnums = tuple(map(self.names.index, by))
             true = value_and_grad(self.f, argnums)(*values.values())
             return all(
-                np.allclose(a, b, rtol=1e-6, atol=1e-6 * np.abs(b).max(initial=0))
+                np.shape(a) == np.shape(b)
+                and np.allclose(a, b, 1e-6, 1e-6 * np.abs(b).max(initial=0), equal_nan=True)
                 for a, b in zip(
                     (got[0], *(got[1][x] for x in by)), (true[0], *true[1]), strict=True
                 )

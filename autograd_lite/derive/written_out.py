@@ -88,6 +88,10 @@ SWISH_QUOTIENT = Primitive(
 )
 """The same as ``x / (1 + exp(-x))``, given the exponential and the sum."""
 
+for _name, _whole in [*globals().items()]:
+    if isinstance(_whole, Primitive):  # Pickled by its name in this module.
+        _whole.name, _whole.__module__ = _name, __name__
+
 
 class Whole(NamedTuple):
     """What a node is: an operation on others than those that it was computed from."""

@@ -96,7 +96,7 @@ class Drawing(Picture):
         drawn, forward = self.scene, self.scene.graph.differentiated
         if forward is not None:  # A page goes backward by itself.
             known = {node.id for node in forward}
-            names = {key: name for key, name in drawn.names.items() if key in known - {name}}
+            names = {key: x for key, x in drawn.names.items() if key in known and key != x}
             options = replace(drawn.options, show=(*drawn.options.show, "grad"))
             drawn = scene(forward, names, options)
         return self.page(drawn, self.theme)

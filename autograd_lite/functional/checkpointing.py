@@ -63,10 +63,9 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     -----
     Since `f` is called twice, its side effects happen twice, but for the running means of batch
     normalisation and the masks of `Dropout`: draw other random numbers before the call and pass
-    them in. Only what it returns is
-    recorded, not what it stores elsewhere. It may not change a tensor from outside in place.
-    Derivatives of higher order are right, but they keep what the second call records. In a program,
-    compiled or exported, `f` is computed once.
+    them in. Only what it returns is recorded, not what it stores elsewhere. It may not change a
+    tensor from outside in place. Derivatives of higher order are right, but they keep what the
+    second call records. In a program, compiled or exported, `f` is computed once.
 
     Examples
     --------

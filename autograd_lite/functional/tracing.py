@@ -255,8 +255,9 @@ def upstream(
 
     It goes no further at what is `known`, which is left out, and where `ends` is true.
     """
-    waiting = [*outputs]
-    seen = {*waiting, *known}
+    seen = {*known}
+    waiting = [x for x in dict.fromkeys(outputs) if x not in seen]
+    seen.update(waiting)
     while waiting:
         tensor = waiting.pop()
         yield tensor

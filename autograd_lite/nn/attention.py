@@ -146,7 +146,7 @@ class MultiheadAttention(Module):
     num_heads : int
         How many heads share it.
     dropout : float
-        The probability with which a weight, an entry of :math:`A`, is dropped in training, like by
+        The probability with which a weight, an entry of :math:`A`, is dropped in training, as by
         `Dropout`.
     bias : bool
         Whether there are biases.

@@ -387,7 +387,7 @@ class LSTM(_Recurrent):
     def forward(
         self, x: Tensor | ArrayLike, hc: tuple[Tensor | ArrayLike, Tensor | ArrayLike] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Carry the state and the cell along: `hc` and the last ones are both, else as in `RNN`."""
+        """Carry state and cell along: as in `RNN`, but `hc` and what comes last are pairs."""
         if hc is not None and (not isinstance(hc, tuple | list) or len(hc) != 2):
             raise ValueError("LSTM needs a first state and a first cell: layer(x, (h, c)).")
         y, (last, cell) = self._forward(x, None if hc is None else tuple(hc))

@@ -58,7 +58,7 @@ def _around(x: Any, pad_width: Any, settings: list[Any], border: Callable[..., A
         zip(_pairs(pad_width, x.ndim, "pad_width"), settings, strict=True)
     ):
         before, behind = (
-            [border(x, axis, int(widths[i]), given[i], i == 1)] * bool(widths[i]) for i in (0, 1)
+            [border(x, axis, int(widths[i]), given[i], i == 1)] if widths[i] else [] for i in (0, 1)
         )
         x = ops.concatenate(*before, x, *behind, axis=axis)
     return x

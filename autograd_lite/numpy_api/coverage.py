@@ -1,4 +1,4 @@
-"""What becomes of every function of NumPy's: ``python -m autograd_lite.numpy_api.coverage``."""
+"""What becomes of every function of NumPy's: ``python -m autograd_lite.coverage``."""
 
 import argparse
 import textwrap

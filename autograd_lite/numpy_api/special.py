@@ -13,7 +13,10 @@ from scipy import special
 from autograd_lite import ops
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION, Primitive
 from autograd_lite.numpy_api.table import COMPOSED, composes, fixed
-from autograd_lite.ops import special as entries
+from autograd_lite.ops import cylinder, entropies, gammas, gaussian
+
+FAMILIES = (cylinder, entropies, gammas, gaussian)
+"""Those of universal functions: with this file, they are all there."""
 
 BY_NUMPY_FUNCTION.update(
     {
@@ -39,18 +42,19 @@ def _of_order(function: np.ufunc, operation: Primitive) -> None:
 
 
 for _function, _operation in (
-    (special.jv, entries.jv), (special.yv, entries.yv), (special.yn, entries.yv),
-    (special.iv, entries.iv), (special.ive, entries.ive), (special.kv, entries.kv),
-    (special.kn, entries.kv), (special.kve, entries.kve), (special.gammainc, entries.gammainc),
-    (special.gammaincc, entries.gammaincc), (special.gammaincinv, entries.gammaincinv),
-    (special.betainc, entries.betainc), (special.betaincinv, entries.betaincinv),
-    (special.hyp1f1, entries.hyp1f1), (special.hyp2f1, entries.hyp2f1),
+    (special.jv, cylinder.jv), (special.yv, cylinder.yv), (special.yn, cylinder.yv),
+    (special.iv, cylinder.iv), (special.ive, cylinder.ive), (special.kv, cylinder.kv),
+    (special.kn, cylinder.kv), (special.kve, cylinder.kve),
+    (special.gammainc, gammas.gammainc), (special.gammaincc, gammas.gammaincc),
+    (special.gammaincinv, gammas.gammaincinv), (special.betainc, gammas.betainc),
+    (special.betaincinv, gammas.betaincinv), (special.hyp1f1, entropies.hyp1f1),
+    (special.hyp2f1, entropies.hyp2f1),
 ):  # fmt: skip
     _of_order(_function, _operation)
 for _zero, _one, _operation in (
-    (special.j0, special.j1, entries.jv), (special.y0, special.y1, entries.yv),
-    (special.i0, special.i1, entries.iv), (special.i0e, special.i1e, entries.ive),
-    (special.k0, special.k1, entries.kv), (special.k0e, special.k1e, entries.kve),
+    (special.j0, special.j1, cylinder.jv), (special.y0, special.y1, cylinder.yv),
+    (special.i0, special.i1, cylinder.iv), (special.i0e, special.i1e, cylinder.ive),
+    (special.k0, special.k1, cylinder.kv), (special.k0e, special.k1e, cylinder.kve),
 ):  # fmt: skip
     COMPOSED[_zero] = functools.partial(_operation, v=0)
     COMPOSED[_one] = functools.partial(_operation, v=1)

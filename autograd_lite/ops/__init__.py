@@ -93,16 +93,22 @@ FAMILIES = {
 """The families that are loaded when one of their operations is first used, and what is in them."""
 
 WITH_SCIPY = {
+    "autograd_lite.ops.cylinder": (
+        "iv", "ive", "jv", "kv", "kve", "yv",
+    ),
+    "autograd_lite.ops.entropies": (
+        "cosm1", "entr", "exp1", "exp10", "expi", "exprel", "hyp1f1", "hyp2f1", "kl_div",
+        "log_expit", "logit", "rel_entr", "xlog1py", "xlogy",
+    ),
+    "autograd_lite.ops.gammas": (
+        "beta", "betainc", "betaincinv", "betaln", "binom", "digamma", "gamma", "gammainc",
+        "gammaincc", "gammaincinv", "gammaln", "poch", "polygamma", "rgamma", "zeta",
+    ),
+    "autograd_lite.ops.gaussian": (
+        "dawsn", "erfc", "erfcinv", "erfcx", "erfi", "erfinv", "log_ndtr", "ndtr", "ndtri",
+    ),
     "autograd_lite.ops.matrix_functions": ("expm", "solve_sylvester", "solve_triangular", "sqrtm"),
     "autograd_lite.ops.sparse": ("sparse_product",),
-    "autograd_lite.ops.special": (
-        "beta", "betainc", "betaincinv", "betaln", "binom", "cosm1", "dawsn", "digamma",
-        "entr", "erfc", "erfcinv", "erfcx", "erfi", "erfinv", "exp1", "exp10", "expi",
-        "exprel", "gamma", "gammainc", "gammaincc", "gammaincinv", "gammaln", "hyp1f1",
-        "hyp2f1", "iv", "ive", "jv", "kl_div", "kv", "kve", "log_expit", "log_ndtr",
-        "logit", "ndtr", "ndtri", "poch", "polygamma", "rel_entr", "rgamma", "xlog1py",
-        "xlogy", "yv", "zeta",
-    ),
 }
 # fmt: on
 """Those that need SciPy, and are loaded for those alone who use it."""

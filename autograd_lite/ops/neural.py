@@ -208,7 +208,7 @@ def _mse_derivative(g: Any, y: Any, prediction: Any, target: Any, reduction: str
     error = prediction - target
     if reduction == "half_sum":  # For the loss itself, g is 1, and a product would change nothing.
         return error if type(g) is np.float64 and g == 1 else g * error
-    return (evenly(2.0 * g, error.size or 1) if reduction == "mean" else 2.0 * g) * error
+    return 2.0 * (evenly(g, error.size or 1) if reduction == "mean" else g) * error
 
 
 @primitive(

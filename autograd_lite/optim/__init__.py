@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 from autograd_lite.core.later import later
+from autograd_lite.optim.adagrad import Adagrad
+from autograd_lite.optim.adam import Adam, AdamW
 from autograd_lite.optim.clipping import clip_grad_norm_
 from autograd_lite.optim.one_cycle import OneCycleLR
 from autograd_lite.optim.optimizer import Optimizer
-from autograd_lite.optim.rules import SGD, Adagrad, Adam, AdamW, RMSprop
+from autograd_lite.optim.rmsprop import RMSprop
 from autograd_lite.optim.schedules import (
     CosineAnnealingLR,
     LinearLR,
@@ -14,6 +16,7 @@ from autograd_lite.optim.schedules import (
     ReduceLROnPlateau,
     StepLR,
 )
+from autograd_lite.optim.sgd import SGD
 
 __all__ = [
     "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "LRScheduler", "LinearLR",

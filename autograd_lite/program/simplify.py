@@ -252,8 +252,8 @@ def _divided(e: Expression) -> Expression | None:
     top, bottom = parts_of(left)
     if number and not number.is_integer() and left != 1.0 and len(repr(top / number)) < 6:
         return scaled(quotient(top / number, bottom), x)
-    if number is not None and _is(a, ops.divide):  # x / y / n -> (x / n) / y
-        return _make(ops.divide, _make(ops.divide, a.operands[0], b), a.operands[1])
+    if number is not None and _is(a, ops.divide) and number_of(a.operands[1]) is None:
+        return _make(ops.divide, _make(ops.divide, a.operands[0], b), a.operands[1])  # (x / n) / y
     if number and number.is_integer() and a.shape == e.shape:
         return scaled(quotient(left, number), x)
     if (left == 1.0 and right == 1.0) or (number_of(a) is not None and right == 1.0):

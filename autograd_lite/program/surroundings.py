@@ -45,7 +45,8 @@ MISSING = object()
 SPEAKING = (print, input, open)
 """What does something that no program does."""
 READING = (
-    "globals", "eval", "exec", "environ", "getenv", "import_module", "__import__",
+    "globals", "__globals__", "f_globals", "eval", "exec", "environ", "getenv", "import_module",
+    "__import__", "getmodule", "resolve_name",
     "geterr", "geterrcall", "getbufsize", "get_printoptions", "getrecursionlimit", "getcontext",
 )  # fmt: skip
 """Names of what reads anything, by a name that is computed, or the state of a library."""

@@ -20,7 +20,7 @@ from scipy.special import (  # isort: skip
 from autograd_lite import ops
 from autograd_lite.core.later import missing
 from autograd_lite.numpy_api.table import as_array, fixed, values_of
-from autograd_lite.ops import special as entries
+from autograd_lite.ops import gammas
 
 sinc = np.sinc
 
@@ -62,7 +62,7 @@ def polygamma(n: Any, x: Any) -> Any:
     1.6449
     """
     n, x = fixed(n, "polygamma", "n"), as_array(x)
-    return digamma(x) if n == 0 else entries.polygamma(x, n=n)
+    return digamma(x) if n == 0 else gammas.polygamma(x, n=n)
 
 
 def zeta(x: Any, q: Any = None) -> Any:
@@ -79,7 +79,7 @@ def zeta(x: Any, q: Any = None) -> Any:
     array or Tensor
     """
     x = fixed(x, "zeta", "x")
-    return scipys.zeta(x) if q is None else entries.zeta(as_array(q), s=x)
+    return scipys.zeta(x) if q is None else gammas.zeta(as_array(q), s=x)
 
 
 def multigammaln(a: Any, d: int) -> Any:

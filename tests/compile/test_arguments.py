@@ -455,9 +455,18 @@ def test_a_method_is_compiled_for_each_object(backend):
         def total(self, x):
             return np.sum(x * self.by)
 
+        @al.compile(backend=backend)
+        @staticmethod
+        def plain(x):
+            return np.sum(x)
+
         loud = al.compile(np.exp, backend=backend)  # Not bound, as np.exp is not.
 
+    class Other:
+        total = al.compile(Scaled(4.0).total, backend=backend)  # Bound, and not once more.
+
     two, three = Scaled(2.0), Scaled(3.0)
+    assert [two.plain(X), Other().total(X)] == [6, 24]
     assert [two.total(X), three.total(X)] == [12, 18]
     two.by = 5.0
     assert two.total(X) == 30

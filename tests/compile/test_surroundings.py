@@ -10,6 +10,7 @@ import decimal
 import fractions
 import functools
 import importlib
+import inspect
 import math
 import numbers
 import operator
@@ -176,6 +177,16 @@ def a_module_by_its_name():
 @case
 def a_module_that_is_looked_up():
     return lambda x: x * importlib.import_module("stale_one").SCALE, sets(one(), "SCALE")
+
+
+@case
+def its_own_module_that_is_looked_up():
+    return lambda x: x * inspect.getmodule(Holder).OWN, puts(globals(), "OWN")
+
+
+@case
+def a_computed_name_of_its_own_module():
+    return lambda x: x * puts.__globals__["".join(["O", "WN"])], puts(globals(), "OWN")
 
 
 @case

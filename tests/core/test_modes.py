@@ -115,6 +115,8 @@ def test_a_decorated_function_is_itself(decorate):
     assert evaluate(2) == (((0, False), False), False)
     assert (evaluate.__name__, evaluate.__doc__) == ("evaluate", "Evaluate.")
     assert list(inspect.signature(evaluate).parameters) == ["depth", "more"]
+    predict = decorate(al.nn.Linear(2, 1))
+    assert (predict.__name__, vars(predict).keys()) == ("Linear", {"__wrapped__"})
 
 
 @pytest.mark.parametrize("what", [3, type("Model", (), {})])

@@ -1,7 +1,9 @@
 """A derivation holds at other values: what depends on them is computed there, or is refused."""
 
 import inspect
+import pickle
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -357,3 +359,99 @@ def test_lengths_of_a_recorded_loss_have_names_in_every_form_and_in_proofs():
         assert "5" not in re.sub("#.*", "", form)
     assert derivation.formula() == "∂L/∂w = 2/n xᵀ (x w − y)"
     assert derivation.equals("2 / n * x.T @ (x @ w - y)")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x, w: np.sum(np.tanh(x @ w)) / 5,
+        lambda x, w: 0.2 * np.sum(np.tanh(x @ w)),
+        lambda x, w: np.sum(np.tanh(x @ w) / np.sqrt(5.0)),
+        lambda x, w: np.sum(np.tanh(x @ w)) / (2 * 5 * 3),
+        lambda x, w: np.sum((x @ w)[0:3] ** 2) + np.sum((x @ w)[3:5] ** 2),
+    ],
+)
+def test_a_recorded_loss_that_may_have_used_a_length_is_refused_at_others(loss):
+    x = RNG.normal(size=(5, 3))
+    w = al.Tensor(RNG.normal(size=3), requires_grad=True, name="w")
+    derivation = al.derive(loss(x, w))
+    with pytest.raises(ValueError, match=r"of shape \(5, 3\), got \(6, 3\)"):
+        derivation.function(RNG.normal(size=(6, 3)), w.data)
+
+
+def test_a_length_of_what_the_code_does_not_take_stays():
+    def f(x, y, w):
+        return np.sum((y - w) ** 2) / len(x)
+
+    derivation = al.derive(f, np.ones((3, 2)), RNG.normal(size=3), 0.5, wrt=["w"])
+    with pytest.raises(ValueError, match=r"y of shape \(3,\), got \(4,\)"):
+        derivation.function(RNG.normal(size=4), 0.5)
+
+
+def test_a_shape_behind_a_line_is_that_of_the_values_given():
+    def f(x, u):
+        return np.mean((x - x) ** 2) + np.sum((u[1:] - u[:-1]) ** 2)
+
+    assert "v1 = u[1:] - u[:-1]" in (code := al.derive(f, np.ones((3, 2)), np.ones(2)).code)
+    assert re.search(r"u\[:-1\] +# \(1,\)", code)
+
+
+def test_a_formula_that_is_too_long_at_other_lengths_is_written_all_the_same():
+    def f(X, W, h):
+        for x in X:
+            h = h * h + np.sum(W) * h * x
+        return np.mean(h * W)
+
+    derivation = al.derive(f, RNG.normal(size=7), RNG.normal(size=4), 0.5)
+    assert "for i in range(n):" in derivation.code
+    assert derivation.formula("W").startswith("∂L/∂W = ")
+
+
+def test_a_division_by_several_numbers_is_one_formula_and_what_was_whole_can_be_pickled():
+    def f(W):
+        return np.sum((W @ W.T / np.sqrt(W.shape[1])) ** 2) / 3
+
+    assert "W" in al.derive(f, RNG.normal(size=(3, 5))).formula()
+
+    def standardised(x, w):
+        return np.sum(w * (x - np.mean(x)) / np.sqrt(np.var(x) + 0.1))
+
+    derivation = al.derive(standardised, *RNG.normal(size=(2, 4)))
+    assert pickle.loads(pickle.dumps(derivation)).code == derivation.code
+
+
+def test_what_a_function_warns_of_is_said_once():
+    def f(x, w):
+        warnings.warn("mind", UserWarning, stacklevel=1)
+        return np.mean((x @ w) ** 2)
+
+    with pytest.warns(UserWarning, match="mind") as said:
+        assert al.derive(f, RNG.normal(size=(5, 3)), RNG.normal(size=3)).lengths == {"n": 5}
+    assert len(said) == 1
+
+
+def test_a_loop_that_is_much_longer_at_other_lengths_is_not_derived_there(monkeypatch):
+    def f(A, B):
+        c = al.Tensor(np.zeros((len(A), B.shape[1])))
+        for i in range(len(A)):
+            for j in range(B.shape[1]):
+                for k in range(len(B)):
+                    c[i, j] += A[i, k] * B[k, j]
+        return np.mean(c**2)
+
+    monkeypatch.setattr(al.Derivation, "measure", None)
+    assert "for i in range(3):" in al.derive(f, *RNG.normal(size=(2, 3, 3))).code
+
+
+@pytest.mark.parametrize(
+    ("total", "fails"),
+    [
+        (lambda x: np.mean(x) if len(x) % 2 else np.sum(x), 6),
+        (lambda x: np.sum(x) / max(len(x), 3), 2),
+        (lambda x: np.sum(x) / (len(x) - 1 if len(x) > 3 else 1), 3),
+    ],
+)
+def test_a_function_that_does_something_else_at_some_lengths_has_numbers(total, fails):
+    derivation = al.derive(lambda x, w: total((x * w) ** 2), RNG.normal(size=5), 0.5)
+    with pytest.raises(ValueError, match=r"This derivation is for x of shape \(5,\)"):
+        derivation.function(RNG.normal(size=fails), 0.5)

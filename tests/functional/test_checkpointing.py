@@ -78,6 +78,12 @@ def result_is_an_argument(wrap, x, w):
     return (a * b).sum()
 
 
+def results_from_outside(wrap, x, w):
+    inner = w * 2.0
+    a, b, c, d = wrap(lambda x: (w, w, inner, x * w))(x)
+    return (a * x + b + c * d).sum()
+
+
 def in_place_inside(wrap, x, w):
     def block(y):
         t = y * w
@@ -109,8 +115,8 @@ def mixed_types(wrap, x, w):
 
 
 PROGRAMS = [closure, closed_over_result, twice_the_same_argument, nested, structures,
-            changed_in_place_afterwards, result_is_an_argument, in_place_inside, hooks,
-            transform_inside, mixed_types]  # fmt: skip
+            changed_in_place_afterwards, result_is_an_argument, results_from_outside,
+            in_place_inside, hooks, transform_inside, mixed_types]  # fmt: skip
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
