@@ -38,9 +38,6 @@ MOST_CALLS, MOST_SECONDS = 100, 1.0
 FEW_NODES = 150
 """Where a derivation at other lengths may have more of them than at those that are given."""
 
-GROWTH = 6
-"""How many times as many expressions a derivation at other lengths may take."""
-
 SMALL = 4
 """At such a length, what follows from it may be missing: ``2 / n`` is 1, a loop is none."""
 
