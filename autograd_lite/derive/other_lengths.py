@@ -150,7 +150,7 @@ class _Finder:
 
     def __init__(self, f: Callable[..., Any], given: Mapping[str, Any], own: Derivation) -> None:
         self.f, self.given, self.own, self.calls, self.nodes = f, given, own, 0, 0
-        self.until = time.perf_counter() + MOST_SECONDS
+        self.until = time.thread_time() + MOST_SECONDS
         self.names = list(given)
         self.arrays = [np.asarray(x.data if isinstance(x, Tensor) else x) for x in given.values()]
 
@@ -215,7 +215,7 @@ class _Finder:
     def _runs(self, wanted: Mapping[Group, int]) -> float:
         """Return how far the function comes with other lengths; infinity if to the end."""
         self.calls += 1
-        if self.calls > MOST_CALLS or time.perf_counter() > self.until:
+        if self.calls > MOST_CALLS or time.thread_time() > self.until:
             return -1
         start = next_birth()
         tensors = [Tensor(x, x.dtype.kind == "f") for x in self._taken(wanted)]
