@@ -93,7 +93,7 @@ class Exercise:
     def __init__(
         self, graph: Graph, told: Graph, nodes: list[Node], called: Mapping[str, Any]
     ) -> None:
-        self._graph, self._called = told, called
+        self._graph, self._called = told, tuple(called.items())  # Names are looked for in dicts.
         same = {id(node.tensor): node for node in told}
         self._nodes = {node.name or node.id: same[id(node.tensor)] for node in nodes}
         self._compared = graph, {node.name or node.id: node for node in nodes}
@@ -210,7 +210,7 @@ class Exercise:
     def _derivation(self) -> Derivation:
         output = self._graph.outputs[0].tensor
         assert output is not None
-        return derive(output, wrt=self.names, names=self._called)
+        return derive(output, wrt=self.names, names=dict(self._called))
 
     def worksheet(self) -> str:
         """Return the computation as NumPy code, with a blank for every gradient.
@@ -327,7 +327,7 @@ class Exercise:
 
         def named(found: re.Match[str]) -> str:
             index = np.array(ast.literal_eval(found[1]))
-            for name, value in self._called.items():
+            for name, value in self._called:
                 if isinstance(value, np.ndarray) and np.array_equal(value, index):
                     return name
             counted = np.array_equal(index, np.arange(index.size))

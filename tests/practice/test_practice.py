@@ -10,6 +10,7 @@ import pytest
 from char_mlp import LINES
 
 import autograd_lite as al
+from autograd_lite.check.names import named_in
 from autograd_lite.practice.magic import held_against
 from models.exercises import EXERCISES, character_mlp, two_two_one
 
@@ -367,3 +368,11 @@ def test_a_hint_says_once_what_is_the_same_at_every_step_of_a_loop():
         assert len(hint) < 500
     one = al.exercise(np.sum(np.tanh(w) * w))
     assert "The same" not in one.hint("w", 2)
+
+
+def test_an_exercise_that_is_made_again_gives_no_names_to_what_the_last_one_was_about():
+    for _ in range(3):
+        w = al.Tensor(np.ones((2, 2)), requires_grad=True)
+        task = al.exercise(np.sum(np.tanh(w) ** 2))
+        assert {*named_in(inspect.currentframe())} == {"w"}
+    assert "w" in task.names
