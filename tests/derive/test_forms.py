@@ -423,7 +423,7 @@ WORDS = np.array([[0, 1, 2, 0], [1, 1, 0, 2]])
         (lambda w, lam: lam / 8 * np.sum(w**2), (DRAWN[0], 0.5), "2 / 8 * lam * w", "lam / 8"),
         (lambda x, w: np.sum(np.tanh(x @ w.T)), (DRAWN, DRAWN[0]), "= v1_delta @ w ", "transpose"),
         (lambda q, k: np.sum(np.tanh(q @ np.swapaxes(k, 1, 2))), (DRAWN, DRAWN), " @ k ", "(k, "),
-        (summed, (DRAWN[0, :2], DRAWN[0, 0]), "-np.sum(row1 * w)", "0 -"),
+        (summed, (DRAWN[0, :2], DRAWN[0, 0]), "total -= np.sum(rows[i] * w)", "0 -"),
         (scaled, (DRAWN[0], np.array(0.7)), "-np.sum(z ** 2) / s", "* s"),
         (lambda x, w: np.sum(w * x**1), (DRAWN[0], 2.0), "d_x = np.", "** 0"),
         (lambda x, w: np.sum(((x @ w) ** 2 - x**2 @ w**2).sum(axis=1) ** 2), (DRAWN[0], DRAWN[0].T),
