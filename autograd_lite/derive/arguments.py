@@ -15,7 +15,7 @@ from autograd_lite.core.modes import GradientError
 from autograd_lite.derive.chain import ChainWriter, by_component
 from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.leaves import as_told
-from autograd_lite.derive.other_lengths import MOST_MADE, Again, Made, measured
+from autograd_lite.derive.other_lengths import Again, Made, measured, most_made
 from autograd_lite.derive.writer import Writer
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.graph.repetition import in_loops
@@ -45,7 +45,7 @@ def derived(
         own, numbers = at(given)
         if chain:
             return own
-        return measured(own, loss, given, lambda x: at(x, MOST_MADE), numbers)
+        return measured(own, loss, given, lambda x: at(x, most_made(own)), numbers)
     if args:
         raise TypeError("derive takes arguments for a function only; the loss is a Tensor.")
     names = {**names_in(frame), **arrays_in(frame)} if names is None else names

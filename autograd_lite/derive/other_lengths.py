@@ -32,6 +32,9 @@ from autograd_lite.tensor import Tensor
 MOST_MADE = 2000
 """How many expressions a derivation may take that is made again."""
 
+FEW_MADE, GROWTH = 300, 6
+"""How many it may take at other lengths, and how many times as many on top: a product has more."""
+
 MOST_CALLS, MOST_SECONDS = 100, 1.0
 """Of calls of a function, to find out which axes have the same length."""
 
@@ -100,6 +103,11 @@ def measured(
     return own
 
 
+def most_made(own: Derivation) -> float:
+    """Return how many expressions a derivation may take at other lengths."""
+    return min(MOST_MADE, FEW_MADE + GROWTH * own.made)
+
+
 class Again:
     """What was recorded, as a function of its arrays: numbers in it stay as they are."""
 
@@ -142,7 +150,7 @@ class Again:
         graph = copy.copy(own.graph)
         nodes = [replace(node, value=values[node.id]) for node in graph]
         Nodes.__init__(graph, nodes, [x.id for x in graph.outputs], graph.held)
-        return own.of(graph, most=MOST_MADE), {}
+        return own.of(graph, most=most_made(own)), {}
 
 
 class _Finder:
