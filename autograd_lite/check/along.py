@@ -116,9 +116,13 @@ class _Arriving(Watch):
         assert operation is not None  # A leaf sends nothing on.
         g, gx = array_of(g), array_of(gx)
         near = [self._near(x) for x in (node._array, *node._inputs[1::2])]
-        other = fit(operation.rules[i](g, *near, **(node._parameters or {})), value, operation, i)
-        cancels = largest_in(_finite(other - gx)) / np.finfo(value.dtype).eps
+        with np.errstate(all="ignore"):
+            other = operation.rules[i](g, *near, **(node._parameters or {}))
+            moved = largest_in(_finite(fit(other, value, operation, i) - gx))
         given, sent = largest_in(_finite(g)), largest_in(_finite(gx))
+        # A rule that compares, as that of a maximum does, jumps: that is no rounding.
+        jumps = moved > 1e-3 * max(given, sent)
+        cancels = 0.0 if jumps else moved / np.finfo(value.dtype).eps
         self.of_values = max(self.of_values, largest_in(_finite(g * node._array)))
         before = self.sizes.get(node._birth, 0.0) * (sent / given if given else 1.0)
         birth = node._inputs[2 * i]._birth

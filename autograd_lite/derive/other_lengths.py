@@ -42,7 +42,7 @@ FEW_NODES = 150
 """Where a derivation at other lengths may have more of them than at those that are given."""
 
 SMALL = 4
-"""At such a length, what follows from it may be missing: ``2 / n`` is 1, a loop is none."""
+"""Up to this length, code may not show it: ``2 / n`` may be 1, and a loop a single round."""
 
 FURTHER = 2, 3, 8
 """Lengths at which a function may do something else: if there are few rows, or an even number."""
@@ -51,7 +51,7 @@ LARGE = 64
 """With arrays of such a length, a function is not called more often than it has to be."""
 
 _WRITTEN = re.compile(r"#.*|\*\* \d+|axis=[-\d(), ]+")
-"""Where a number is none that follows from a length."""
+"""Text whose numbers are not lengths: comments, exponents and axes."""
 
 Made = tuple[Derivation, Mapping[str, int]]
 """A derivation, and whole numbers that variables of the function hold."""

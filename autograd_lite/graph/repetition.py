@@ -286,7 +286,7 @@ class _Trace:
         return same
 
     def _alike(self, now: Any, then: Any) -> Any:
-        """Say of operands whether each is the very same, as far back, or looks the same."""
+        """Return how operands compare: the same node, as many nodes back, or alike."""
         which, back, look = (x[now] == x[then] for x in (self.which, self.back, self.look))
         return (which & look) | (back & (self.back[then] > 0)) | (look & (self.look[then] > 0))
 

@@ -1,4 +1,4 @@
-"""What becomes of every function of NumPy's: ``python -m autograd_lite.coverage``."""
+"""What each NumPy function does with Tensors: ``python -m autograd_lite.coverage``."""
 
 import argparse
 import textwrap

@@ -42,7 +42,7 @@ def arguments(code: types.CodeType, *operations: str) -> list[str]:
 
 
 def attributes_alone(code: types.CodeType) -> set[str]:
-    """Return the names that code reads of objects, and that are no variables or texts of it."""
+    """Return the names that code uses as attributes alone, not as variables or strings."""
     of_objects, others = set[str](), set[str]()
     for x in _instructions(code):
         if type(x.argval) is str and not x.opname.endswith(("_FAST", "_DEREF")):

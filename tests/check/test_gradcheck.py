@@ -420,3 +420,10 @@ def test_what_is_left_of_1_less_the_square_of_a_saturated_tanh_is_no_wrong_rule(
     for seed in range(4):
         x = np.random.default_rng(seed).normal(size=4)
         assert al.gradcheck(lambda x: np.sum(np.tanh(x * 30)), (x,))
+
+
+def test_a_rule_that_compares_rounds_nothing_off_by_choosing_otherwise():
+    """If it did, all that a maximum passes on would be in doubt, and a warning would be raised."""
+    x = np.array([0.3, -1.2, 0.8])
+    assert al.gradcheck(lambda x: np.max(x) + np.sum(x * 0.1 + x * 0.2 - x * 0.3), (x,))
+    assert al.gradcheck(lambda x: np.max(x) * 1e-30 + np.sum(np.tanh(x * 30)), (x,))

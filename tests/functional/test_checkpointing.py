@@ -295,7 +295,7 @@ def test_dropout_drops_the_same_in_the_backward_pass_also_where_checkpoints_nest
         rng = np.random.default_rng(0)
         one, two = nn.Dropout(0.5, rng=rng), nn.Dropout(0.3, rng=rng)
         inner = wrap(lambda x: two(one(np.tanh(x))))  # noqa: B023  (called in the loop)
-        outer = wrap(lambda x: one(inner(x)) * x)  # noqa: B023
+        outer = wrap(lambda x: one(inner(x)) * x)  # noqa: B023  (called in the loop)
         x = leaf(np.arange(1.0, 20.0))
         for _ in range(2):
             np.sum(two(outer(x)) ** 2).backward()
