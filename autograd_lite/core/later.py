@@ -52,7 +52,7 @@ def later(package: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Call
         elif name in modules:
             found = importlib.import_module(modules[name])
         else:
-            raise AttributeError(_missing(package, name))
+            raise AttributeError(_missing(package, name), name=name)  # Without `obj`: no guess of Python.
         package[name] = found
         return found
 
