@@ -1,6 +1,7 @@
 """What users of other libraries try first is answered with the line to write."""
 
 import pydoc
+import traceback
 
 import numpy as np
 import pytest
@@ -197,6 +198,13 @@ def test_a_missing_name_is_missing():
     assert "float" not in dir(al.Tensor)
     with pytest.raises(TypeError, match=r"^Linear\.__init__\(\) missing 2 required"):
         nn.Linear()
+
+
+def test_python_adds_no_guess_of_its_own():
+    with pytest.raises(AttributeError) as raised:
+        nn.functional.gelu  # noqa: B018
+    said = "".join(traceback.format_exception(raised.value))
+    assert said.endswith("Write al.nn.GELU()(x).\n")
 
 
 def test_dir_and_help_show_what_is_public_and_a_tour():

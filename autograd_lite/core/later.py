@@ -52,7 +52,8 @@ def later(package: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Call
         elif name in modules:
             found = importlib.import_module(modules[name])
         else:
-            raise AttributeError(_missing(package, name), name=name)  # Without `obj`: no guess of Python.
+            # Without `obj` Python adds no guess of its own.
+            raise AttributeError(_missing(package, name), name=name)
         package[name] = found
         return found
 

@@ -155,11 +155,17 @@ def _without_axes(e: Any) -> Any:
 )
 def scatter_add(x: Any, *, index: Any, shape: Any) -> Any:
     """Add entries into zeros, at an index: the adjoint of picking them."""
-    filled = np.zeros(shape, np.asarray(x).dtype)
-    if may_repeat(index):
-        np.add.at(filled, index, x)
-    else:
+    x = np.asarray(x)
+    filled = np.zeros(shape, x.dtype)
+    if not may_repeat(index):
         filled[index] = x
+    elif x.dtype == np.float64 and x.size >= filled.size:
+        # The same sums in the same order, in less than half the time.
+        places = np.arange(filled.size).reshape(shape)[index]
+        shares = np.broadcast_to(x, places.shape)
+        filled = np.bincount(places.ravel(), shares.ravel(), filled.size).reshape(shape)
+    else:
+        np.add.at(filled, index, x)
     return filled
 
 

@@ -147,7 +147,6 @@ def test_maximum_and_minimum_split_ties_between_their_operands():
         [1e-200, 1e-200, 1e200],
         [0.0, 1e-300, 2.0],
     ],
-    ids=str,
 )
 def test_derivatives_of_a_product_with_zeros(x):
     t = Tensor(x, requires_grad=True)
@@ -291,6 +290,27 @@ def test_infinity_keeps_finite_neighbours_finite():
 
 
 # ------------------------------------------------------------ empty, 0-d, odd layouts
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, np.int64, complex])
+@pytest.mark.parametrize(
+    "index",
+    [
+        np.array([2, 0, 2, -1] * 5),
+        (np.array([1, 1] * 9), np.array([3, -1] * 9)),
+        (slice(None), np.array([0, 0, 1, 3, 3])),
+        (np.array([[0], [2]] * 4), slice(1, 3)),
+        np.array([1]),
+    ],
+)
+def test_entries_are_added_in_the_order_of_the_index(index, dtype):
+    x = np.random.default_rng(0).normal(size=np.zeros((3, 4))[index].shape) * 1e3
+    x = x.astype(dtype)
+    expected = np.zeros((3, 4), dtype)
+    np.add.at(expected, index, x)
+    found = ops.scatter_add.compute(x, index=index, shape=(3, 4))
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == dtype
 
 
 def test_empty_arrays():
