@@ -1,7 +1,6 @@
 """What users of other libraries try first is answered with the line to write."""
 
 import pydoc
-import traceback
 
 import numpy as np
 import pytest
@@ -203,8 +202,8 @@ def test_a_missing_name_is_missing():
 def test_python_adds_no_guess_of_its_own():
     with pytest.raises(AttributeError) as raised:
         nn.functional.gelu  # noqa: B018
-    said = "".join(traceback.format_exception(raised.value))
-    assert said.endswith("Write al.nn.GELU()(x).\n")
+    assert raised.value.name == "gelu"
+    assert raised.value.obj is None  # Among whose attributes it would look.
 
 
 def test_dir_and_help_show_what_is_public_and_a_tour():
