@@ -23,8 +23,8 @@ INDICES = (
 def may_repeat(index: Any) -> bool:
     """Return whether an index can name the same entry twice: one with integer arrays can."""
     parts = index if isinstance(index, tuple) else (index,)
-    arrays = (p if hasattr(p, "dtype") else np.asarray(p) for p in parts if np.ndim(p))
-    return any(array.dtype != bool for array in arrays)
+    arrays = [p for p in parts if not isinstance(p, (slice, int)) and np.ndim(p)]
+    return any((p if hasattr(p, "dtype") else np.asarray(p)).dtype != bool for p in arrays)
 
 
 def windows_at(index: Any, shape: tuple[int, ...]) -> str:
