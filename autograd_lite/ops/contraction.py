@@ -1,5 +1,6 @@
 """Sums of products, in Einstein's notation."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,17 @@ def _factor(g: Any, operands: tuple[Any, ...], i: int, subscripts: str, optimize
     return scatter_add(product, index=diagonal, shape=np.shape(operands[i]))
 
 
+def _path(subscripts: str, operands: tuple[Any, ...]) -> Any:
+    """Return how NumPy is to find an order for sums of many products; False if there are few."""
+    sizes = [np.size(x) for x in operands]
+    if math.prod(sizes) < 1e5:
+        return False
+    labels = subscripts.partition("->")[0].replace(",", "")
+    lengths = dict(zip(labels, sum(map(np.shape, operands), ()), strict=True))
+    # NumPy allows intermediate results as large as an operand: too little for outer products.
+    return math.prod(lengths.values()) > 1e5 and ("greedy", max(*sizes, 10**7))
+
+
 @primitive(
     operands=lambda g, y, *operands, i, **how: _factor(g, operands, i, **how),
     notation=Notation(
@@ -70,6 +82,7 @@ def _factor(g: Any, operands: tuple[Any, ...], i: int, subscripts: str, optimize
 def einsum(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
     """Multiply, and add up over every label that the result does not have.
 
-    The `subscripts` are explicit: with an arrow, and without an ellipsis or blanks.
+    The `subscripts` are explicit: with an arrow, and without an ellipsis or blanks. Products of
+    more than 100,000 terms are added in a good order, and by matrices, as with ``optimize=True``.
     """
-    return np.einsum(subscripts, *operands, optimize=optimize)
+    return np.einsum(subscripts, *operands, optimize=optimize or _path(subscripts, operands))

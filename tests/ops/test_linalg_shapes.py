@@ -53,6 +53,19 @@ def test_einsum_of_any_subscripts(drawn, optimize):
     gradient_agrees(lambda *x: np.einsum(subscripts, *x, optimize=optimize), operands)
 
 
+@pytest.mark.parametrize("dtype", [float, np.float32, complex, int])
+def test_einsum_of_many_terms_is_in_the_order_of_matrix_products(dtype):
+    a, b, c = np.random.default_rng(0).integers(-4, 5, (3, 40, 12, 12)).astype(dtype)
+    found = np.einsum("bij,bjk,bkl->bil", Tensor(a), b, c)
+    np.testing.assert_array_equal(found.numpy(), a @ b @ c)  # Whole numbers are not rounded.
+    assert found.dtype == dtype
+    if dtype in (float, np.float32):
+        t = leaf(b)
+        np.einsum("bij,bjk,bkl->bil", a, t, c).sum().backward()
+        expected = np.sum(a, 1)[:, :, None] * np.sum(c, 2)[:, None]
+        np.testing.assert_array_equal(t.grad.numpy(), expected)
+
+
 @settings(derandomize=True, max_examples=100, deadline=None)
 @given(st.data())
 def test_norm_of_any_order_along_any_axes(data):
