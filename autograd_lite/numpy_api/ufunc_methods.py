@@ -4,6 +4,7 @@
 by one, and are right for every function, ``np.hypot.reduce`` and ``np.subtract.accumulate``.
 """
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,14 @@ def reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: int = 0, dtype: An
     value = ufunc.reduceat(values_of(array), values_of(indices), axis=axis)  # Or NumPy's error.
     rows = np.moveaxis(array, axis, 0)
     starts = [int(i) for i in as_array(values_of(indices))]
+    if not starts:
+        return np.moveaxis(rows[:0], 0, axis)
     ends = [*starts[1:], len(rows)]
+    if ufunc is np.add and all(map(operator.lt, starts, ends)):  # Without a pass for each part.
+        owners = np.repeat(np.arange(len(starts)), np.subtract(ends, starts))
+        shape = (len(starts), *rows.shape[1:])
+        sums = ops.scatter_add(rows[starts[0] :], index=owners, shape=shape)
+        return laid_out(np.moveaxis(sums, 0, axis), value)
     parts = [
         ufunc.reduce(rows[start : max(end, start + 1)], axis=0)
         for start, end in zip(starts, ends, strict=True)
