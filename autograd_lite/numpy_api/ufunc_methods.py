@@ -55,7 +55,7 @@ def reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: int = 0, dtype: An
     rows = np.moveaxis(array, axis, 0)
     starts = [int(i) for i in as_array(values_of(indices))]
     if not starts:
-        return np.moveaxis(rows[:0], 0, axis)
+        return np.moveaxis(rows[:0], 0, axis).copy()
     ends = [*starts[1:], len(rows)]
     if ufunc is np.add and all(map(operator.lt, starts, ends)):  # Without a pass for each part.
         owners = np.repeat(np.arange(len(starts)), np.subtract(ends, starts))
