@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.registry import Array, remembered
+from autograd_lite.check.mistakes.repeated import loops
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Graph, Node
@@ -77,6 +79,8 @@ def differences(replay: Replay) -> Iterator[Difference]:
         if node.shape and node.id not in replay.gradients and w.size <= MOST_WEIGHTS and np.ptp(w):
             alike.setdefault(w.shape, []).append(w)
     weights = {shape: np.stack(some) for shape, some in alike.items()}
+    place = {x.id: nodes[0].id for loop in loops(replay) for nodes in loop.classes for x in nodes}
+    in_vain: Counter[tuple[str, str, int]] = Counter()
 
     def late(node: Node) -> tuple[bool, int]:  # What is shifted, after what it was before.
         return is_shifted(graph, node), -replay.position[node.id]
@@ -96,7 +100,8 @@ def differences(replay: Replay) -> Iterator[Difference]:
             if not np.isfinite(p).all():
                 continue
             seen: list[Array] = []
-            for target in targets:
+            here = place.get(node.id, node.id), link, axis
+            for target in targets if in_vain[here] < MOST_IN_VAIN else ():
                 y = np.asarray(replay.values[target.id], float)
                 if not y.ndim or np.size(y) != np.size(p) or node.id in replay.behind(target.id):
                     continue
@@ -120,6 +125,7 @@ def differences(replay: Replay) -> Iterator[Difference]:
                         text = "the 0 or 1 of the label" if signs else text
                         yield Difference(node.id, link, p, form, p_text, text, c, axis)
                         seen.append(form)
+            in_vain[here] += not seen
             for y in (np.ones_like(p), np.zeros_like(p)) if link == "sigmoid" and not seen else ():
                 c = multiple(g, p - y)
                 if c is not None:
@@ -133,6 +139,10 @@ def differences(replay: Replay) -> Iterator[Difference]:
                     one_hot = "the one-hot of the labels"
                     one_hot = one_hot if plain else "the mean of the one-hots of the labels"
                     yield Difference(node.id, link, p, found[0], p_text, one_hot, found[1], axis)
+
+
+MOST_IN_VAIN = 3
+"""At how many steps of a loop a target is looked for, if there is none at any of them."""
 
 
 def _beside_others(replay: Replay, node: Node, z: Array, g: Array) -> Difference | None:
@@ -173,10 +183,11 @@ def _links(z: Array, g: Array) -> Iterator[tuple[str, int]]:
 
 def multiple(g: Array, difference: Array) -> float | None:
     """Return the number by which one array is a multiple of another."""
-    size = float(np.sum(difference * difference))
-    if not size:
+    flat, other = np.ravel(difference), np.ravel(g)
+    size, along = flat @ flat, flat @ other
+    if not size or along * along < 0.999 * size * (other @ other):  # The directions differ.
         return None
-    c = float(np.sum(g * difference)) / size
+    c = float(along / size)
     gap = np.abs(g - c * difference).max()
     return c if c and gap <= 1e-9 * np.abs(g).max() + 1e-7 * digits_of(g) else None
 

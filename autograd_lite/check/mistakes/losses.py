@@ -16,7 +16,7 @@ from autograd_lite.check.mistakes.made import Made, Together, replaced
 from autograd_lite.check.mistakes.picks import indices
 from autograd_lite.check.mistakes.reasons import shown
 from autograd_lite.check.mistakes.registry import Array, Candidate, Case, Target, mistake, same
-from autograd_lite.check.mistakes.repeated import loops
+from autograd_lite.check.mistakes.repeated import loops, recurrent
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.check.mistakes.terms import term_text, terms_alone
 from autograd_lite.check.mistakes.texts import grouped, text_of
@@ -38,7 +38,7 @@ def wrong_loss(case: Case, target: Target) -> Iterator[Candidate]:
     known = {d.key for d in whole}
     every = [*whole, *(d for d in of_terms if d.key not in known)]
     for d in every:
-        if target.id not in replay.behind(d.key):
+        if target.id not in replay.behind(d.key) or d.key in recurrent(replay):
             continue
         far = 0.0 if replay.graph[d.key].name else 0.04
         for title, cost, wrong in (*_instead(replay, d), *_of_another(d, every)):

@@ -428,7 +428,7 @@ def _rate(step: Step, target: Target, after: Rule) -> float | None:
 @mistake("broadcast", "A column minus a row is a table: give both the same shape.")
 def broadcast(case: Case, target: Target) -> Iterator[Candidate]:
     """Combine a column and a row to a table of all pairs."""
-    for step in steps(case, target):
+    for step in steps(case, target, once=True):
         if len(step.node.operands) != 2 or not (step.primitive.entrywise or _of_one_shape(step)):
             continue
         for i, x in enumerate(step.node.operands):

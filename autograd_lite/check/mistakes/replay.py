@@ -83,6 +83,7 @@ class Replay:
         self.parts: dict[Edge, Any] = {}
         self.known: dict[Any, Any] = {}  # What was found in it.
         self._behind: dict[str, frozenset[str]] = {}
+        self._rules: dict[Edge, Rule] = {}
         self._compiled: list[Any] | None = None
         self._tangents: dict[str, Sequence[tuple[NDArray[Any], dict[str, NDArray[Any]]]]] = {}
         self._silent: set[Edge] = set()
@@ -142,10 +143,17 @@ class Replay:
             made = functools.partial(_to_the_largest, first=self.ties == "first")
 
         def rule(g: Any) -> Any:
-            _check_broadcast(g, y, *operands)
+            if other or np.shape(g) != np.shape(y):
+                _check_broadcast(g, y, *operands)
             return made(g, y, *operands, **node.parameters)
 
         return rule
+
+    def _rule(self, edge: Edge) -> Rule:
+        """Return the rule of an edge, made once."""
+        if edge not in self._rules:
+            self._rules[edge] = self.rule(edge)
+        return self._rules[edge]
 
     @property
     def has_ties(self) -> bool:
@@ -306,8 +314,9 @@ class Replay:
 
     def sent(self, edge: Edge, g: Any, rule: Rule | None = None, stretched: bool = False) -> Any:
         """Return what is sent along an edge; what does not come from broadcasting, as it is."""
-        _check_broadcast(g, self.values[edge[0]])
-        sent = np.asarray((rule or self.rule(edge))(g))
+        if rule:
+            _check_broadcast(g, self.values[edge[0]])
+        sent = np.asarray((rule or self._rule(edge))(g))
         if edge in self._silent:
             sent = np.zeros_like(sent)
         operand = np.asarray(self.values[self.operand(edge)])
@@ -344,8 +353,10 @@ MOST_BROADCAST = 10_000_000
 def _check_broadcast(*arrays: Any) -> None:
     """Raise ValueError if arrays broadcast to more entries than there is room for."""
     shapes = set(map(np.shape, arrays))
+    if math.prod(map(math.prod, shapes)) <= MOST_BROADCAST:  # Whatever they broadcast to.
+        return
     try:
-        size = math.prod(np.broadcast_shapes(*shapes)) if len(shapes) > 1 else 0
+        size = math.prod(np.broadcast_shapes(*shapes))
     except ValueError:  # They do not go together: as in a matrix product.
         return
     if size > MOST_BROADCAST and size > max(map(math.prod, shapes)):
