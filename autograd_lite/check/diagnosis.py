@@ -69,7 +69,7 @@ earlier module is named first."""
 
 ORDER = {module.__name__: k for k, module in enumerate(REGISTERED)}
 
-MOST_NODES, MOST_UNROLLED = 400, 4000
+MOST_NODES, MOST_UNROLLED = 2000, 4000
 """In a larger graph, only what concerns whole arrays is looked for; in a still larger one, only
 what shows in the gradients alone."""
 
@@ -90,9 +90,9 @@ MORE_AGAINST = 1.3
 FAR_FETCHED = 0.9
 """By how much the cost of an alternative may be larger than that of the likeliest mistake."""
 
-BUDGET, NUMBERS = 2.0, 5e6
-"""For how many seconds mistakes are looked for, in a backward pass of up to so many numbers; in a
-larger one, for as many times longer as it is larger."""
+BUDGET, NUMBERS, NODES = 2.0, 5e6, 200
+"""For how many seconds mistakes are looked for, in a backward pass of up to so many numbers and
+nodes; in a larger one, for as many times longer as it is larger."""
 
 SHARE = 0.75
 """How much of the time that is left a gradient may take, if there are others."""
@@ -140,7 +140,8 @@ def diagnose(
     def from_the_end(target: Target) -> float:
         return -order.get(target.id, 0)
 
-    budget = BUDGET * max(1.0, sum(map(np.size, case.replay.values.values())) / NUMBERS)
+    numbers = sum(map(np.size, case.replay.values.values()))
+    budget = BUDGET * max(1.0, numbers / NUMBERS, len(order) / NODES)
     progress = Progress(case, sorted(failing, key=from_the_end), agreeing, budget=budget)
     end = time.thread_time() + budget
     right = {target.id for target in agreeing}

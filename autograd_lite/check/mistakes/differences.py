@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.registry import Array, remembered
-from autograd_lite.check.mistakes.repeated import loops
+from autograd_lite.check.mistakes.repeated import Tries
 from autograd_lite.check.mistakes.replay import Replay, is_shifted
 from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Graph, Node
@@ -79,8 +78,7 @@ def differences(replay: Replay) -> Iterator[Difference]:
         if node.shape and node.id not in replay.gradients and w.size <= MOST_WEIGHTS and np.ptp(w):
             alike.setdefault(w.shape, []).append(w)
     weights = {shape: np.stack(some) for shape, some in alike.items()}
-    place = {x.id: nodes[0].id for loop in loops(replay) for nodes in loop.classes for x in nodes}
-    in_vain: Counter[tuple[str, str, int]] = Counter()
+    tries = Tries(replay)
 
     def late(node: Node) -> tuple[bool, int]:  # What is shifted, after what it was before.
         return is_shifted(graph, node), -replay.position[node.id]
@@ -100,8 +98,7 @@ def differences(replay: Replay) -> Iterator[Difference]:
             if not np.isfinite(p).all():
                 continue
             seen: list[Array] = []
-            here = place.get(node.id, node.id), link, axis
-            for target in targets if in_vain[here] < MOST_IN_VAIN else ():
+            for target in targets if tries.are_left(node, link, axis) else ():
                 y = np.asarray(replay.values[target.id], float)
                 if not y.ndim or np.size(y) != np.size(p) or node.id in replay.behind(target.id):
                     continue
@@ -125,7 +122,7 @@ def differences(replay: Replay) -> Iterator[Difference]:
                         text = "the 0 or 1 of the label" if signs else text
                         yield Difference(node.id, link, p, form, p_text, text, c, axis)
                         seen.append(form)
-            in_vain[here] += not seen
+            tries.note(node, seen, link, axis)
             for y in (np.ones_like(p), np.zeros_like(p)) if link == "sigmoid" and not seen else ():
                 c = multiple(g, p - y)
                 if c is not None:
@@ -139,10 +136,6 @@ def differences(replay: Replay) -> Iterator[Difference]:
                     one_hot = "the one-hot of the labels"
                     one_hot = one_hot if plain else "the mean of the one-hots of the labels"
                     yield Difference(node.id, link, p, found[0], p_text, one_hot, found[1], axis)
-
-
-MOST_IN_VAIN = 3
-"""At how many steps of a loop a target is looked for, if there is none at any of them."""
 
 
 def _beside_others(replay: Replay, node: Node, z: Array, g: Array) -> Difference | None:

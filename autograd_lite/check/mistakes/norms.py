@@ -24,6 +24,7 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
     same,
 )
+from autograd_lite.check.mistakes.repeated import Tries
 from autograd_lite.check.mistakes.replay import Replay
 from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.graph import Node
@@ -80,27 +81,36 @@ def norms(replay: Replay) -> Iterator[Norm]:
         for node in graph
         if node.id in replay.gradients and 1 < len(node.shape) < 6 and min(node.shape) > 1
     ]
+    tries = Tries(replay)
     for i, node in enumerate(nodes):
-        n = np.asarray(replay.values[node.id], float)
-        for axis in _axes(n):
-            mean, square = n.mean(axis, keepdims=True), (n * n).mean(axis, keepdims=True)
-            if np.abs(mean).max() > 1e-9 or not (0.2 < square.min() <= square.max() < 1 + 1e-9):
+        if tries.are_left(node):
+            found = list(_norms_at(replay, node, nodes[:i]))
+            tries.note(node, found)
+            yield from found
+
+
+def _norms_at(replay: Replay, node: Node, before: Sequence[Node]) -> Iterator[Norm]:
+    """Find what is divided by its standard deviation, or by its length."""
+    n = np.asarray(replay.values[node.id], float)
+    for axis in _axes(n):
+        mean, square = n.mean(axis, keepdims=True), (n * n).mean(axis, keepdims=True)
+        if np.abs(mean).max() > 1e-9 or not (0.2 < square.min() <= square.max() < 1 + 1e-9):
+            continue
+        for other in before:
+            if other.shape != node.shape or other.id not in replay.behind(node.id):
                 continue
-            for other in nodes[:i]:
-                if other.shape != node.shape or other.id not in replay.behind(node.id):
-                    continue
-                u = np.asarray(replay.values[other.id], float)
-                std = u.std(axis, keepdims=True)
-                if np.abs(u.mean(axis, keepdims=True)).max() < 1e-9 or not std.all():
-                    continue  # It has no mean any more: that is u - mean(u).
-                s = std / np.sqrt(square)
-                centred = u - u.mean(axis, keepdims=True)
-                if np.allclose(centred, n * s, rtol=1e-8, atol=1e-10):
-                    share = _share(centred, s, axis)
-                    std = np.sqrt((centred**2).sum(axis, keepdims=True) * share)
-                    yield Norm(node.id, other.id, axis, n, s, std, share=share)
-                    break
-        yield from _of_length(replay, node, nodes[:i])
+            u = np.asarray(replay.values[other.id], float)
+            std = u.std(axis, keepdims=True)
+            if np.abs(u.mean(axis, keepdims=True)).max() < 1e-9 or not std.all():
+                continue  # It has no mean any more: that is u - mean(u).
+            s = std / np.sqrt(square)
+            centred = u - u.mean(axis, keepdims=True)
+            if np.allclose(centred, n * s, rtol=1e-8, atol=1e-10):
+                share = _share(centred, s, axis)
+                std = np.sqrt((centred**2).sum(axis, keepdims=True) * share)
+                yield Norm(node.id, other.id, axis, n, s, std, share=share)
+                break
+    yield from _of_length(replay, node, before)
 
 
 def _share(centred: Array, s: Array, axis: Axes) -> float:

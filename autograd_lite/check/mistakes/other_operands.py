@@ -384,7 +384,7 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
 @mistake("after the update", "All gradients of a step use the values from before the step.")
 def after_update(case: Case, target: Target) -> Iterator[Candidate]:
     """Update a weight before the gradients that need its old value are computed."""
-    for step in steps(case, target):
+    for step in steps(case, target, once=True):
         weight, replay = step.other, step.replay
         if weight is None or weight.id not in replay.gradients:
             continue

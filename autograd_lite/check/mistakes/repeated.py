@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -259,6 +261,23 @@ def summing(replay: Replay) -> Iterator[str]:
         if scales or node.primitive in (ops.add, ops.subtract):
             yield node.id
             waiting += [x for x in operands if len(replay.graph.consumers(x)) == 1]
+
+
+class Tries:
+    """What is looked for at every node, and at a few steps of a loop if it is at none of them."""
+
+    def __init__(self, replay: Replay) -> None:
+        classes = [nodes for loop in loops(replay) for nodes in loop.classes]
+        self._first = {x.id: nodes[0].id for nodes in classes for x in nodes}
+        self._in_vain: Counter[Any] = Counter()
+
+    def are_left(self, node: Node, *what: Any) -> bool:
+        """Return whether to look for something at a node."""
+        return self._in_vain[self._first.get(node.id, node.id), *what] < MOST_BY_HAND
+
+    def note(self, node: Node, found: Any, *what: Any) -> None:
+        """Say whether it was there."""
+        self._in_vain[self._first.get(node.id, node.id), *what] += not found
 
 
 def recurrent(replay: Replay) -> frozenset[str]:

@@ -142,8 +142,10 @@ class Replay:
         if self.ties != "shared" and node.primitive in (ops.max, ops.min):
             made = functools.partial(_to_the_largest, first=self.ties == "first")
 
+        usual = None if other else np.shape(y)
+
         def rule(g: Any) -> Any:
-            if other or np.shape(g) != np.shape(y):
+            if np.shape(g) != usual:
                 _check_broadcast(g, y, *operands)
             return made(g, y, *operands, **node.parameters)
 

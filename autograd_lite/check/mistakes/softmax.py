@@ -13,6 +13,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.made import Made
 from autograd_lite.check.mistakes.reasons import reason, shown
 from autograd_lite.check.mistakes.registry import Candidate, Case, Target, mistake, remembered
+from autograd_lite.check.mistakes.repeated import Tries
 from autograd_lite.check.mistakes.replay import Replay, Rule, is_shifted
 from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
@@ -85,11 +86,12 @@ def _other_targets(
 def logarithms(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
     """Return each logsumexp and log-softmax: its input, its output, its axis; found by values."""
     sums: list[tuple[Node, int, Any, float]] = []
+    tries = Tries(replay)
     for node in replay.graph:
         y = np.asarray(replay.values[node.id])
         if node.id not in replay.gradients or y.dtype.kind != "f":
             continue
-        for x, axis, total, start in sums:
+        for x, axis, total, start in sums if tries.are_left(node) else ():
             full = node.shape == x.shape
             if not (full or y.size == total.size) or x.id not in replay.behind(node.id):
                 continue
@@ -101,6 +103,8 @@ def logarithms(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
             if axis in (said or (axis,)) and np.allclose(y, made, rtol=1e-9, atol=1e-12):
                 yield x, node, axis
                 break
+        else:
+            tries.note(node, found=False)
         for axis in range(y.ndim) if y.size > 1 and y.ndim < 4 else ():
             if y.shape[axis] > 1:
                 total = ops.logsumexp.forward(y, axis=axis, keepdims=True)
