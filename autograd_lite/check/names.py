@@ -46,9 +46,11 @@ def named_in(frame: FrameType | None) -> dict[str, Any]:
     functions that its code calls, and those of its callers.
     """
     found: dict[str, Any] = {**arrays_in(frame), **names_in(frame)}
-    for variable, value in (locals_of(frame) if frame is not None else {}).items():
+    variables = locals_of(frame) if frame is not None else {}
+    for variable, value in variables.items():
         for key, _, x in held_by(variable, value):
-            if key.isidentifier() and key not in found and isinstance(x, np.ndarray):
+            free = key.isidentifier() and key not in found and key not in variables
+            if free and isinstance(x, np.ndarray):
                 found[key] = x
     for name, value in _arrays_around(frame):
         alike = (x for x in found.values() if isinstance(x, np.ndarray) and x.shape == value.shape)
@@ -106,7 +108,8 @@ def with_forms(names: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(names)
     for name, x in arrays.items():
         for text, form in _forms(name, x) if x.ndim and x.size < MOST_NAMED else ():
-            if not any(form.shape == other.shape and (form == other).all() for other in known):
+            alike = (other for other in known if form.shape == other.shape)
+            if text not in found and not any((form == other).all() for other in alike):
                 found[text] = form
                 known.append(form)
     return found
