@@ -337,3 +337,46 @@ def test_a_state_that_is_right_does_not_speak_against_a_step_that_is_left_out():
     result = al.compare(np.sum(hs[-1]), {**given, "h0": dh, "W": dw, "U": du})
     titles = [str(row.diagnosis) for row in result.failures]
     assert "the first step is left out on the way back" in titles
+
+
+LONG = """
+h, dU, dW, dV, carry = {-1: np.zeros((4, 3))}, 0 * U, 0 * W, 0 * V, 0.0
+for t in range(STEPS):
+    h[t] = np.tanh(INPUTS[t] @ U + h[t - 1] @ W)
+for t in reversed(range(STEPS)):
+    dy = 2 * (h[t] @ V - Y)
+    dV += h[t].T @ dy
+    dh = dy @ V.T + carry
+    dz = dh * (1 - h[t] ** 2)
+    dU += INPUTS[t].T @ dz
+    dW += h[t - 1].T @ dz
+    carry = dz @ W.T
+"""
+STEPS = 60
+INPUTS = RNG.normal(size=(STEPS, 4, 2))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("carry = dz @ W.T", "carry = dh @ W.T", "from the gradient at h[t], in place of that at"),
+        ("carry = dz @ W.T", "carry = dz @ W", ".T is forgotten"),
+        ("h[t - 1].T @ dz", "h[t].T @ dz", "h[t] is used in place of h[t - 1]"),
+        ("* (1 - h[t] ** 2)", "* 1", "the derivative of the tanh at h[t] is left out"),
+    ],
+)
+def test_a_slip_in_a_long_loop_has_its_name(right, wrong, said):
+    assert LONG.count(right) == 1
+    data = {"U": DATA["U"], "W": 0.5 * DATA["W"], "V": DATA["V"]}
+    made = {**data, "Y": Y, "np": np, "STEPS": STEPS, "INPUTS": INPUTS}
+    exec(LONG.replace(right, wrong), made)
+    U, W, V = (al.Tensor(x, requires_grad=True, name=k) for k, x in data.items())
+    h, loss = {-1: np.zeros((4, 3))}, 0.0
+    for t in range(STEPS):
+        h[t] = np.tanh(INPUTS[t] @ U + h[t - 1] @ W)
+        loss = loss + np.sum((h[t] @ V - Y) ** 2)
+    result = al.compare(loss, {k: made[f"d{k}"] for k in data})
+    (title,) = {
+        str(x) for row in result.failures if "same mistake" not in (x := str(row.diagnosis))
+    }
+    assert f"at every step, {said}" in title.replace("what comes back to h[t - 1] is computed ", "")

@@ -1,5 +1,7 @@
 """What arrays are called: those of the caller, of the functions it calls, and of its callers."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,15 @@ def test_a_variable_that_is_not_there_yet_is_no_error():
     later = f
     assert later is f
     assert named_in(None) == {}
+
+
+def test_the_key_of_another_dict_takes_no_name_away():
+    w = al.Tensor(rng.normal(size=(3, 4)), requires_grad=True, name="w")
+    h = {t: np.tanh(DATA @ w * t) for t in range(3)}
+    d = {"h": np.arange(12.0).reshape(3, 4)}
+    names = with_forms(named_in(sys._getframe()))
+    assert all(names[f"h[{t}]"] is x for t, x in h.items())
+    assert not any(x is d["h"] for x in names.values())  # The variable h is another.
 
 
 def test_a_nested_function_is_known_in_a_comparison_of_functions():
