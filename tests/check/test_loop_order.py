@@ -356,6 +356,14 @@ STEPS = 60
 INPUTS = RNG.normal(size=(STEPS, 4, 2))
 
 
+def long(U, W, V):
+    h, loss = {-1: np.zeros((4, 3))}, 0.0
+    for t in range(STEPS):
+        h[t] = np.tanh(INPUTS[t] @ U + h[t - 1] @ W)
+        loss = loss + np.sum((h[t] @ V - Y) ** 2)
+    return h, loss
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
@@ -370,11 +378,8 @@ def test_a_slip_in_a_long_loop_has_its_name(right, wrong, said):
     data = {"U": DATA["U"], "W": 0.5 * DATA["W"], "V": DATA["V"]}
     made = {**data, "Y": Y, "np": np, "STEPS": STEPS, "INPUTS": INPUTS}
     exec(LONG.replace(right, wrong), made)
-    U, W, V = (al.Tensor(x, requires_grad=True, name=k) for k, x in data.items())
-    h, loss = {-1: np.zeros((4, 3))}, 0.0
-    for t in range(STEPS):
-        h[t] = np.tanh(INPUTS[t] @ U + h[t - 1] @ W)
-        loss = loss + np.sum((h[t] @ V - Y) ** 2)
+    h, loss = long(**{k: al.Tensor(x, requires_grad=True, name=k) for k, x in data.items()})
+    assert len(h) > STEPS
     result = al.compare(loss, {k: made[f"d{k}"] for k in data})
     (title,) = {
         str(x) for row in result.failures if "same mistake" not in (x := str(row.diagnosis))
