@@ -69,7 +69,7 @@ earlier module is named first."""
 
 ORDER = {module.__name__: k for k, module in enumerate(REGISTERED)}
 
-MOST_NODES, MOST_UNROLLED = 2000, 4000
+MOST_NODES, MOST_UNROLLED = 2000, 20_000
 """In a larger graph, only what concerns whole arrays is looked for; in a still larger one, only
 what shows in the gradients alone."""
 
@@ -90,7 +90,7 @@ MORE_AGAINST = 1.3
 FAR_FETCHED = 0.9
 """By how much the cost of an alternative may be larger than that of the likeliest mistake."""
 
-BUDGET, NUMBERS, NODES = 2.0, 5e6, 200
+BUDGET, NUMBERS, NODES = 2.0, 5e6, 250
 """For how many seconds mistakes are looked for, in a backward pass of up to so many numbers and
 nodes; in a larger one, for as many times longer as it is larger."""
 
@@ -141,7 +141,8 @@ def diagnose(
         return -order.get(target.id, 0)
 
     numbers = sum(map(np.size, case.replay.values.values()))
-    budget = BUDGET * max(1.0, numbers / NUMBERS, len(order) / NODES)
+    nodes = len(order) if len(order) <= MOST_NODES else 0
+    budget = BUDGET * max(1.0, numbers / NUMBERS, nodes / NODES)
     progress = Progress(case, sorted(failing, key=from_the_end), agreeing, budget=budget)
     end = time.thread_time() + budget
     right = {target.id for target in agreeing}
