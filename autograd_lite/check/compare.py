@@ -18,7 +18,7 @@ from autograd_lite.check.finding import Diagnosis
 from autograd_lite.check.gradients import gradients_of
 from autograd_lite.check.mistakes.registry import Case, Target, same, stretched
 from autograd_lite.check.mistakes.repeated import loops, unfolded
-from autograd_lite.check.mistakes.replay import Replay, in_double, merged
+from autograd_lite.check.mistakes.replay import Replay, in_double, merged, negatives_last
 from autograd_lite.check.mistakes.texts import text_of
 from autograd_lite.check.names import named_in, with_forms
 from autograd_lite.check.oracle import judge, largest, loss_of, numerical_gradient
@@ -332,7 +332,7 @@ def _row(
 
 def _diagnosed(graph: Graph, rows: list[Row], targets: list[Target], lr: float | None) -> list[Row]:
     """Name the mistakes: in float64, whatever the types of the numbers are."""
-    graph = unfolded(in_double(graph))
+    graph = negatives_last(unfolded(in_double(graph)))
     data = [n.shape for n in graph if n.kind in ("input", "constant") and len(n.shape) > 1]
     replay = Replay(graph)
     once = Replay(merged(graph, {target.id for target in targets}))

@@ -167,3 +167,16 @@ def test_weights_of_rows_that_one_term_alone_has_are_named(weighted):
         assert result
     else:
         assert said[weighted] in str(result["w"].diagnosis)
+
+
+@pytest.mark.parametrize("data", [True, False])
+def test_a_sigmoid_of_minus_x_at_w_is_a_sigmoid(data):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 3)), rng.integers(0, 2, (12, 1))
+    w, v = (al.Tensor(rng.normal(size=s), requires_grad=True) for s in ((3, 3), (3, 1)))
+    h = x if data else np.tanh(x @ w)
+    p = 1 / (1 + np.exp(-h @ v))
+    loss = np.mean((p - y) ** 2)
+    rows = x if data else h.numpy()
+    found = al.compare(loss, {"v": rows.T @ (p.numpy() - y) / 6})["v"].diagnosis
+    assert found.title == "the derivative of the sigmoid at p is left out"

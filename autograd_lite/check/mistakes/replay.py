@@ -454,6 +454,29 @@ def merged(graph: Graph, kept: Collection[str | None]) -> Graph:
     return with_nodes(graph, nodes, [at.get(x.id, x.id) for x in graph.outputs])
 
 
+def negatives_last(graph: Graph) -> Graph:
+    """Return a graph with ``-(x @ w)`` for ``-x @ w`` inside an exponential, as it is meant."""
+    nodes: list[Node] = []
+    for node in graph:
+        x = graph[node.operands[0]] if node.primitive is ops.matmul else node
+        data = x.kind == "constant" and (x.name or "").startswith("-")
+        users = {user.primitive for user in graph.consumers(node)}
+        if users == {ops.exp} and (data or (x.primitive is ops.negative and x.name is None)):
+            plain = replace(x, id=f"{x.id}+", name=(x.name or "")[1:], value=-np.asarray(x.value))
+            inner = plain if data else graph[x.operands[0]]
+            operands = inner.id, node.operands[1]
+            product = replace(
+                node, id=f"{node.id}+", name=None, operands=operands, value=-np.asarray(node.value)
+            )
+            nodes += [*([plain] if data else []), product]
+            node = replace(node, primitive=ops.negative, operands=(product.id,), parameters={})
+        nodes.append(node)
+    if len(nodes) == len(graph):
+        return graph
+    used = {key for node in nodes for key in node.operands}
+    return with_nodes(graph, [x for x in nodes if x.id in used or not graph.consumers(x)])
+
+
 def part_of(graph: Graph, end: Node) -> Graph:
     """Return the graph of what a node was computed from."""
     inside = {end.id}
