@@ -46,11 +46,9 @@ def named_in(frame: FrameType | None) -> dict[str, Any]:
     functions that its code calls, and those of its callers.
     """
     found: dict[str, Any] = {**arrays_in(frame), **names_in(frame)}
-    variables = locals_of(frame) if frame is not None else {}
-    for variable, value in variables.items():
+    for variable, value in (locals_of(frame) if frame is not None else {}).items():
         for key, _, x in held_by(variable, value):
-            free = key.isidentifier() and key not in found and key not in variables
-            if free and isinstance(x, np.ndarray):
+            if key.isidentifier() and key not in found and isinstance(x, np.ndarray):
                 found[key] = x
     for name, value in _arrays_around(frame):
         alike = (x for x in found.values() if isinstance(x, np.ndarray) and x.shape == value.shape)

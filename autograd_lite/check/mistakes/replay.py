@@ -458,7 +458,10 @@ def negatives_last(graph: Graph) -> Graph:
     """Return a graph with ``-(x @ w)`` for ``-x @ w`` inside an exponential, as it is meant."""
     nodes: list[Node] = []
     for node in graph:
-        x = graph[node.operands[0]] if node.primitive is ops.matmul else node
+        if node.primitive is not ops.matmul:
+            nodes.append(node)
+            continue
+        x = graph[node.operands[0]]
         data = x.kind == "constant" and (x.name or "").startswith("-")
         users = {user.primitive for user in graph.consumers(node)}
         if users == {ops.exp} and (data or (x.primitive is ops.negative and x.name is None)):
