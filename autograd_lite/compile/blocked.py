@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.rolled import Loop
 from autograd_lite.program.program import Statement, Variable
 
 LARGE = 1 << 17
 """Entries from which an array is computed in blocks."""
 ENTRIES = 1 << 15
 """Entries of a block."""
-FEWEST = 3
+WITHIN = 300
+"""How far apart the items of a block may be."""
 
 
 @dataclass(eq=False, slots=True)
@@ -27,6 +27,11 @@ class Block:
 
     statements: list[Statement]
     kept: list[Variable]
+
+    @staticmethod
+    def worth(statements: Sequence[Statement]) -> bool:
+        """Return whether so many statements are worth a block."""
+        return len(statements) >= 3
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,55 +49,80 @@ class Block:
         inside = {id(s.result) for s in self.statements}
         yield from (x for s in self.statements for x in s.operands if id(x) not in inside)
 
+    @property
+    def results(self) -> Iterator[Variable]:
+        """The results that others use."""
+        yield from self.kept
+
     def cuts(self, x: Any) -> bool:
         """Return whether an operand has a part for each block; others are the same for all."""
         shape = np.shape(x)
         return len(shape) == len(self.shape) and shape[0] == self.shape[0]
 
 
-def blocked(items: Sequence[Statement | Loop], outputs: Sequence[Any]) -> list[Any]:
+def blocked(
+    items: Sequence[Any],
+    outputs: Sequence[Any],
+    fits: Callable[[Any], bool] | None = None,
+    kind: type[Block] = Block,
+) -> list[Any]:
     """Return the items in an order that computes the same, with blocks.
 
-    Items between the statements of a block come after it, if it does not need them.
+    Items between the statements of a block come after it, if it does not need them; numbers that
+    it does need come before.
+
+    - `fits`: whether a statement can be in a block.
     """
     left: list[Any] = list(items)
+    can = {id(s) for s in left if isinstance(s, Statement) and (fits or _fits)(s)}
     done: list[Any] = []
     while left:
-        run, late = _gathered(left)
-        if len(run) < FEWEST:
+        early, run, late = _gathered(left, can)
+        if not kind.worth(run):
             done.append(left.pop(0))
             continue
         used = {id(x) for item in late for x in item.uses} | set(map(id, outputs))
-        done.append(Block(run, [s.result for s in run if id(s.result) in used]))
+        done += [*early, kind(run, [s.result for s in run if id(s.result) in used])]
         left = late
     return done
 
 
-def _gathered(items: list[Any]) -> tuple[list[Statement], list[Any]]:
-    """Return the statements that make a block with the first item, and all other items."""
+def _gathered(
+    items: list[Any], can: set[int]
+) -> tuple[list[Statement], list[Statement], list[Any]]:
+    """Return numbers, the statements that make a block with the first item, and all other items."""
+    early: list[Statement] = []
     run: list[Statement] = []
     late: list[Any] = []
+    inside: set[int] = set()
     others: set[int] = set()
-    for item in items:
-        shape = run[0].result.shape if run else None
-        if _fits(item, shape) and others.isdisjoint(map(id, item.operands)):
+    if id(items[0]) not in can:
+        return early, run, items
+    for item in items[:WITHIN]:
+        uses = [*map(id, item.uses)]
+        free = others.isdisjoint(uses)
+        if free and id(item) in can and item.result.shape == items[0].result.shape:
             run.append(item)
-        elif not run:
-            return run, items
+            inside.add(id(item.result))
+        elif (
+            free
+            and inside.isdisjoint(uses)
+            and isinstance(item, Statement)
+            and (item.result.shape == ())
+        ):
+            early.append(item)
         else:
             late.append(item)
             others.update(map(id, item.results))
-    return run, late
+    return early, run, late + items[WITHIN:]
 
 
-def _fits(item: Any, shape: tuple[int, ...] | None) -> bool:
-    if not isinstance(item, Statement) or item.parameters or not item.entrywise:
-        return False
-    x = item.result
-    constants = (c for c in item.operands if not isinstance(c, Variable))
+def _fits(s: Statement) -> bool:
+    constants = (c for c in s.operands if not isinstance(c, Variable))
     return (
-        item.ufunc is not None
-        and x.size >= LARGE
-        and x.shape == (shape or x.shape)
-        and not any(map(Block([item], []).cuts, constants))
+        not s.parameters
+        and s.entrywise
+        and s.ufunc is not None
+        and s.result.size >= LARGE
+        and not any(map(Block([s], []).cuts, constants))
     )

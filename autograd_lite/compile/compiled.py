@@ -287,7 +287,7 @@ class Compiled:
                 lines = len(plan.source.splitlines())
                 self._note(f"numba, {lines} lines of arithmetic: its arrays are small")
                 return
-        plan.use_numpy()
+        plan.use_numpy(fused=self._backend != "numpy")
 
     def _ready(self, plan: Plan) -> None:
         """Compile a plan, if that is still to be done."""
@@ -296,7 +296,7 @@ class Compiled:
         except LoweringError as error:
             self._reasons.popitem()
             self._left_to_numpy(error)
-            plan.use_numpy()
+            plan.use_numpy(fused=self._backend != "numpy")
 
     def _left_to_numpy(self, error: LoweringError) -> None:
         way = (

@@ -87,7 +87,22 @@ def process() -> Any:
 
 def target() -> Any:
     """Return LLVM's machine to make code for."""
-    return llvm().Target.from_triple(llvm().get_process_triple()).create_target_machine()
+    return (
+        llvm()
+        .Target.from_triple(llvm().get_process_triple())
+        .create_target_machine(
+            cpu=llvm().get_host_cpu_name(), features=llvm().get_host_cpu_features().flatten()
+        )
+    )
+
+
+def object_code(module: Any, names: list[str], level: int = 2) -> tuple[bytes, Any, list[str]]:
+    """Return what `code` keeps of a module that was written for LLVM."""
+    parsed, machine = llvm().parse_assembly(str(module)), target()
+    options = llvm().create_pipeline_tuning_options(speed_level=level)
+    passes = llvm().create_pass_builder(machine, options)
+    passes.getModulePassManager().run(parsed, passes)
+    return machine.emit_object(parsed), parsed, names
 
 
 def new_engine() -> Any:
@@ -104,7 +119,8 @@ def _here() -> str:
     made = os.stat(spec.origin).st_mtime_ns  # Another numba, another code.
     options = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
     emitters = [
-        Path(__file__).with_name(name) for name in ("straight.py", "handing.py", "words.py")
+        Path(__file__).with_name(name)
+        for name in ("straight.py", "handing.py", "words.py", "fused.py")
     ]
     cpu = (
         llvm().get_process_triple(),

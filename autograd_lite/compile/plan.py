@@ -162,8 +162,8 @@ class Plan:
 
     # ------------------------------------------------------------ backends
 
-    def use_numpy(self) -> None:
-        """Call the program as NumPy code."""
+    def use_numpy(self, *, fused: bool) -> None:
+        """Call the program as NumPy code; `fused` allows loops of machine code in it."""
         self.native = False
         program = self.traced.program
         try:
@@ -171,7 +171,7 @@ class Plan:
             self.source, self.names["program"] = python_function(program, most)
         except LoweringError:
             buffers = True
-            self.source, self.names["program"] = numpy_function(program)
+            self.source, self.names["program"] = numpy_function(program, fused=fused)
         values = [f"outputs[{k}]" for k in range(len(program.outputs))]
         count = len(values) - len(self.back)
         after = [
