@@ -331,10 +331,15 @@ def _call(s: Statement, code: Code, out: str | None) -> str:
     if s.function is ops.matmul and all(0 < len(np.shape(x)) < 3 for x in s.operands):
         a, b = map(code.operand, s.operands)  # The method does the same, and skips a dispatch.
         return f"{a}.dot({b}, {out})" if out else f"{a}.dot({b})"
-    if s.function is ops.sum:
-        add = code.bind("add", np.add)
+    if _reduces(s):
+        of = REDUCED[s.function]
         axis, keepdims = literal(s.parameters["axis"]), s.parameters["keepdims"]
-        return f"{add}.reduce({code.operand(s.operands[0])}, {axis}, None, {out}, {keepdims})"
+        x, name = s.operands[0], code.bind(of.__name__, of)
+        call = f"{name}.reduce({code.operand(x)}, {axis}, None, {out}, {keepdims})"
+        if s.function is not ops.mean:
+            return call
+        count = code.constant(np.array(x.size // max(1, s.result.size), x.dtype))
+        return f"{code.bind('divide', np.divide)}({call}, {count}, {out})"
     if ufunc in INFIX and not s.parameters and out is None:
         a, b = map(code.operand, s.operands)
         return f"{a} {INFIX[ufunc]} {b}"
@@ -437,7 +442,7 @@ class _Buffers:
                 continue
             if isinstance(s, Block):
                 continue
-            if not _writes(s) and s.function not in (ops.matmul, ops.sum):
+            if not (_writes(s) or _reduces(s) or s.function is ops.matmul):
                 for x in s.operands:
                     if isinstance(x, Variable) and x.shape:  # It may be a view of any of them.
                         owner.setdefault(s.result, owner.get(x, x))
@@ -469,10 +474,21 @@ class _Buffers:
             self.free[key].append(name)
 
 
+REDUCED = {ops.sum: np.add, ops.mean: np.add, ops.max: np.maximum, ops.min: np.minimum}
+"""What NumPy itself reduces with, behind functions that take time of their own."""
+
+
+def _reduces(s: Statement) -> bool:
+    """Return whether a statement is such a reduction; a mean may be of another dtype."""
+    return s.function in REDUCED and (
+        s.function is not ops.mean or s.operands[0].dtype == s.result.dtype
+    )
+
+
 def _writes(s: Statement) -> bool:
     """Return whether a statement can write into an array that is given to it."""
     if s.result.shape == ():
         return False
-    if s.function is ops.sum:
+    if _reduces(s):
         return True
     return s.ufunc is not None and not s.parameters
