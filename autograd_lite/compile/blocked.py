@@ -90,7 +90,10 @@ def blocked(
 def _gathered(
     items: list[Any], can: set[int]
 ) -> tuple[list[Statement], list[Statement], list[Any]]:
-    """Return numbers, the statements that make a block with the first item, and all other items."""
+    """Return numbers, the statements that make a block with the first item, and all other items.
+
+    What shares no array with them is not one of them.
+    """
     early: list[Statement] = []
     run: list[Statement] = []
     late: list[Any] = []
@@ -99,22 +102,25 @@ def _gathered(
     if id(items[0]) not in can:
         return early, run, items
     for item in items[:WITHIN]:
-        uses = [*map(id, item.uses)]
+        uses = {*map(id, item.uses)}
         free = others.isdisjoint(uses)
         if free and id(item) in can and item.result.shape == items[0].result.shape:
             run.append(item)
             inside.add(id(item.result))
-        elif (
-            free
-            and inside.isdisjoint(uses)
-            and isinstance(item, Statement)
-            and (item.result.shape == ())
-        ):
+        elif isinstance(item, Statement) and free and not item.result.shape and not inside & uses:
             early.append(item)
         else:
             late.append(item)
             others.update(map(id, item.results))
-    return early, run, late + items[WITHIN:]
+    near = {id(x) for x in (run[0].result, *run[0].operands) if np.shape(x)}
+    reached = 0
+    while reached != len(near):
+        reached = len(near)
+        for s in run:
+            arrays = {id(x) for x in (s.result, *s.operands) if np.shape(x)}
+            near |= arrays if near & arrays else set()
+    apart = [s for s in run if id(s.result) not in near]  # Side by side, they would be slower.
+    return early, [s for s in run if id(s.result) in near], apart + late + items[WITHIN:]
 
 
 def _fits(s: Statement) -> bool:
