@@ -25,10 +25,12 @@ from autograd_lite.compile.machine import (
     available,
     built_in,
     code,
+    kept_code,
     llvm,
     object_code,
     process,
 )
+from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.program.program import Statement, Variable
 
 SIGNS = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
@@ -97,7 +99,7 @@ def _name(s: Statement) -> str:
     return name if name in {*SIGNS, *COMPARED, *PICKED, *OF_ONE} else ""
 
 
-def described(block: Fused, known: dict[Variable, Any]) -> Any:
+def description(block: Fused, known: dict[Variable, Any]) -> Any:
     """Return a loop as numbers and texts alone: its lengths, arguments and statements.
 
     - `known`: arrays that are there already; others must have the order of C.
@@ -142,18 +144,26 @@ def _merged(shape: Sequence[int], steps: list[Any]) -> tuple[list[int], list[lis
     return sizes, [list(row) for row in zip(*columns, strict=True)] or [[] for _ in steps]
 
 
-def functions(descriptions: Sequence[Any]) -> list[Any]:
-    """Return for each loop a function, which is true if it left its work to NumPy."""
+def functions(descriptions: Sequence[Any], *, make: bool) -> list[Any]:
+    """Return for each loop a function, which is true if it left its work to NumPy.
 
-    def make() -> tuple[bytes, Any, list[str]]:
+    It raises a LoweringError if there is none, or they are still to be made and must not be.
+    """
+    source = repr(descriptions)
+
+    def write() -> tuple[bytes, Any, list[str]]:
         from llvmlite import ir
 
         module = ir.Module()
-        for i, description in enumerate(descriptions):
-            _Loop(ir, module, f"loop{i}", *description)
+        for i, given in enumerate(descriptions):
+            _Loop(ir, module, f"loop{i}", *given)
         return object_code(module, [f"loop{i}" for i in range(len(descriptions))], 3)
 
-    made = code(repr(descriptions), make)
+    if not (descriptions and able()):
+        raise LoweringError("loops")
+    made = code(source, write) if make else kept_code(source)
+    if made is None:
+        raise LoweringError("loops that are not made yet")
     table = Table([0], made)
     return [
         built_in(b"loop", made.address(f"loop{i}"), table, ARGUMENTS)

@@ -152,17 +152,26 @@ class Code:
         return self._addresses[name or next(iter(self._addresses))]
 
 
+def kept_code(source: str) -> Code | None:
+    """Return machine code from the disk, if it has been made before."""
+    found = _read(_file(source))
+    return None if found is None else Code(*found)
+
+
+def _file(source: str) -> Path:
+    digest = hashlib.sha256(f"{_here()}\n{source}".encode()).hexdigest()[:32]
+    return cache_folder() / f"{digest}.o"
+
+
 def code(source: str, make: Callable[[], tuple[bytes, Any, Sequence[str]]]) -> Code:
     """Return machine code, from the disk if it has been made before.
 
     - `source`: what it is made of.
     - `make`: returns an object file, its LLVM module, and the functions in it that are wanted.
     """
-    digest = hashlib.sha256(f"{_here()}\n{source}".encode()).hexdigest()[:32]
-    file = cache_folder() / f"{digest}.o"
-    found = _read(file)
+    found = kept_code(source)
     if found is not None:
-        return Code(*found)
+        return found
     data, module, names = make()
     needed = [
         x.name
@@ -170,6 +179,7 @@ def code(source: str, make: Callable[[], tuple[bytes, Any, Sequence[str]]]) -> C
         if x.is_declaration and not x.name.startswith("llvm.")
     ]
     kept = json.dumps([names, needed]).encode() + b"\n" + data
+    file = _file(source)
     with contextlib.suppress(OSError):  # It is made again, the next time.
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_suffix(f".{os.getpid()}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compile.blocked import Block, blocked
-from autograd_lite.compile.fused import Fused, able, described, fits, functions
+from autograd_lite.compile.fused import Fused, description, fits
 from autograd_lite.compile.rolled import Loop, rolled
 from autograd_lite.compile.scalars import INFIX
 from autograd_lite.core.primitive import Primitive
@@ -97,19 +97,21 @@ def nest_source(nest: Any, outputs: list[str]) -> str | None:
     return None
 
 
-def numpy_function(program: Program, *, fused: bool = False) -> tuple[str, Callable[..., Any]]:
+def numpy_function(
+    program: Program, loops: Callable[[list[Any]], list[Any]] | None = None
+) -> tuple[str, Callable[..., Any]]:
     """Return the source of a program and its function: of the inputs, to a tuple of outputs.
 
-    - `fused`: whether entrywise statements may be loops of machine code.
+    - `loops`: makes loops of entrywise statements, as `functions` of `fused` does.
 
     Results are written into buffers that are there from the start, each used again once nobody
     needs what is in it; only the outputs are new arrays. So the function is not reentrant.
     """
     code = Code(program.inputs)
     items = blocked(rolled(program), program.outputs)
-    if fused and able():
+    if loops is not None:
         items = blocked(items, program.outputs, fits, Fused)
-    loops: list[Any] = []
+    described: list[Any] = []
     buffers = _Buffers(items, program.outputs, code)
     fixed: dict[Any, Any] = {}
     arrays = {x for x in program.outputs if isinstance(x, Variable)}
@@ -125,7 +127,7 @@ def numpy_function(program: Program, *, fused: bool = False) -> tuple[str, Calla
                     code.lines.append(f"{x.name} = {_empty(x, code)}")
                 else:
                     fixed[x] = code.names[outs[x]]
-            _write_fused(item, code, outs, fixed, loops)
+            _write_fused(item, code, outs, fixed, described)
             buffers.give_back(i)
             continue
         if isinstance(item, Block):
@@ -147,8 +149,8 @@ def numpy_function(program: Program, *, fused: bool = False) -> tuple[str, Calla
         for x in program.outputs
     ]
     code.lines.append(f"return ({''.join(f'{x}, ' for x in outputs)})")
-    if loops:
-        code.names |= {f"loop{i}": f for i, f in enumerate(functions(loops))}
+    if loops is not None:
+        code.names |= {f"loop{i}": f for i, f in enumerate(loops(described))}
     source = code.source("program", ", ".join(x.name for x in program.inputs))
     return source, made(source, "program", code.names, "compiled program")
 
@@ -275,12 +277,12 @@ def _write_fused(
 
     - `outs`: the arrays that results are written into.
     """
-    description = described(block, fixed)
-    if description not in loops:
-        loops.append(description)
-    loop = f"loop{loops.index(description)}"
+    loop = description(block, fixed)
+    if loop not in loops:
+        loops.append(loop)
+    name = f"loop{loops.index(loop)}"
     given = [*map(code.operand, block.given), *outs.values()]
-    code.lines.append(f"if {loop}({', '.join(given)}):")
+    code.lines.append(f"if {name}({', '.join(given)}):")
     code.where |= outs
     for s in block.statements:
         out = outs.get(s.result)
@@ -474,7 +476,12 @@ class _Buffers:
             self.free[key].append(name)
 
 
-REDUCED = {ops.sum: np.add, ops.mean: np.add, ops.max: np.maximum, ops.min: np.minimum}
+REDUCED: dict[Any, np.ufunc] = {
+    ops.sum: np.add,
+    ops.mean: np.add,
+    ops.max: np.maximum,
+    ops.min: np.minimum,
+}
 """What NumPy itself reduces with, behind functions that take time of their own."""
 
 
