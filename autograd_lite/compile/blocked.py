@@ -63,7 +63,7 @@ class Block:
 def blocked(
     items: Sequence[Any],
     outputs: Sequence[Any],
-    fits: Callable[[Any], bool] | None = None,
+    fits: Callable[[Statement], Any] | None = None,
     kind: type[Block] = Block,
 ) -> list[Any]:
     """Return the items in an order that computes the same, with blocks.
@@ -71,13 +71,13 @@ def blocked(
     Items between the statements of a block come after it, if it does not need them; numbers that
     it does need come before.
 
-    - `fits`: whether a statement can be in a block.
+    - `fits`: what the statements of a block have in common; None if one can be in none.
     """
     left: list[Any] = list(items)
-    can = {id(s) for s in left if isinstance(s, Statement) and (fits or _fits)(s)}
+    kinds = {id(s): (fits or _fits)(s) for s in left if isinstance(s, Statement)}
     done: list[Any] = []
     while left:
-        early, run, late = _gathered(left, can)
+        early, run, late = _gathered(left, kinds)
         if not kind.worth(run):
             done.append(left.pop(0))
             continue
@@ -88,7 +88,7 @@ def blocked(
 
 
 def _gathered(
-    items: list[Any], can: set[int]
+    items: list[Any], kinds: dict[int, Any]
 ) -> tuple[list[Statement], list[Statement], list[Any]]:
     """Return numbers, the statements that make a block with the first item, and all other items.
 
@@ -99,12 +99,13 @@ def _gathered(
     late: list[Any] = []
     inside: set[int] = set()
     others: set[int] = set()
-    if id(items[0]) not in can:
+    kind = kinds.get(id(items[0]))
+    if kind is None:
         return early, run, items
     for item in items[:WITHIN]:
         uses = {*map(id, item.uses)}
         free = others.isdisjoint(uses)
-        if free and id(item) in can and item.result.shape == items[0].result.shape:
+        if free and kinds.get(id(item)) == kind:
             run.append(item)
             inside.add(id(item.result))
         elif isinstance(item, Statement) and free and not item.result.shape and not inside & uses:
@@ -123,12 +124,13 @@ def _gathered(
     return early, [s for s in run if id(s.result) in near], apart + late + items[WITHIN:]
 
 
-def _fits(s: Statement) -> bool:
+def _fits(s: Statement) -> Any:
     constants = (c for c in s.operands if not isinstance(c, Variable))
-    return (
+    fit = (
         not s.parameters
         and s.entrywise
         and s.ufunc is not None
         and s.result.size >= LARGE
         and not any(map(Block([s], []).cuts, constants))
     )
+    return s.result.shape if fit else None
