@@ -61,7 +61,11 @@ class Fused(Block):
 def fits(s: Statement) -> Any:
     """Return what statements of one loop have in common; None if this one can be in none."""
     x, name = s.result, _name(s)
-    strong = {v.dtype for v in (x, *s.operands) if not getattr(v, "weak", type(v) in (int, float))}
+    strong = {
+        getattr(v, "dtype", None)
+        for v in (x, *s.operands)
+        if not getattr(v, "weak", type(v) in (int, float))
+    }
     strong.discard(np.dtype(bool))
     alike = (
         name
