@@ -30,12 +30,14 @@ from autograd_lite.compile.machine import (
 from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.program.program import Statement, Variable
 
-SIGNS = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
+SIGNS = {
+    "add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv", "negative": "fneg",
+}  # fmt: skip
+CALLED = {"sqrt": "llvm.sqrt", "absolute": "llvm.fabs"}
 COMPARED = {
     "greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=",
     "equal": "==", "not_equal": "!=", "maximum": ">=", "minimum": "<=",
 }  # fmt: skip
-OF_ONE = {"sqrt": "llvm.sqrt", "absolute": "llvm.fabs", "negative": "fneg"}
 
 
 class Fused(Block):
@@ -44,12 +46,11 @@ class Fused(Block):
     @staticmethod
     def worth(statements: Sequence[Statement]) -> bool:
         """Return whether there are several, or one that NumPy would stretch or convert for."""
-        first = statements[0].result if statements else None
         return len(statements) > 1 or any(
-            (x.shape, x.dtype) != (first.shape, first.dtype)
+            (x.shape, x.dtype) != (s.result.shape, s.result.dtype)
             for s in statements
             for x in s.operands
-            if first and isinstance(x, Variable) and x.shape
+            if np.shape(x)
         )
 
     @property
@@ -61,25 +62,23 @@ class Fused(Block):
 def fits(s: Statement) -> Any:
     """Return what statements of one loop have in common; None if this one can be in none."""
     x, name = s.result, _name(s)
-    strong = {
+    dtypes = {
         getattr(v, "dtype", None)
         for v in (x, *s.operands)
         if not getattr(v, "weak", type(v) in (int, float))
-    }
-    strong.discard(np.dtype(bool))
+    } - {np.dtype(bool)}
     alike = (
         name
         and x.size
         and (x.dtype != bool or name in COMPARED)
         and (name != "where" or getattr(s.operands[0], "dtype", None) == np.dtype(bool))
-        and len(strong) == 1
-        and strong <= {np.dtype(np.float32), np.dtype(np.float64)}
+        and dtypes in ({np.dtype(np.float32)}, {np.dtype(np.float64)})
         and all(
             v.dtype.kind in ("fb" if v.shape else "f") if isinstance(v, Variable) else _number(v)
             for v in s.operands
         )
     )
-    return (x.shape, *strong) if alike and x.shape else None
+    return (x.shape, *dtypes) if alike and x.shape else None
 
 
 def _number(x: Any) -> tuple[str, float] | None:
@@ -99,7 +98,7 @@ def _name(s: Statement) -> str:
     if s.function in (ops.where, ops.broadcast_to):
         return s.name
     name = s.ufunc.__name__ if s.ufunc is not None and not s.parameters and s.entrywise else ""
-    return name if name in {*SIGNS, *COMPARED, *OF_ONE} else ""
+    return name if name in {*SIGNS, *COMPARED, *CALLED} else ""
 
 
 def description(block: Fused, known: dict[Variable, Any]) -> Any:
@@ -250,26 +249,24 @@ class _Loop:
             value = b.load(x) if kind else x
             is_byte = kind == self._byte
             values.append(b.icmp_unsigned("!=", value, self._byte(0)) if is_byte else value)
-        seen: set[Any] = set()
+        self._seen: set[Any] = set()
         for name, operands, out in self._lines:
-            x = self._result(
-                name, [x if how == "number" else values[x] for how, x in operands], seen
-            )
+            x = self._result(name, [x if how == "number" else values[x] for how, x in operands])
             values.append(x)
             if out >= 0:
-                self._look_at(x, seen)
-                is_bit = x.type != self._float
-                b.store(b.zext(x, self._byte) if is_bit else x, places[count + out])
+                self._look_at(x)
+                b.store(b.zext(x, self._byte) if x.type != self._float else x, places[count + out])
 
-    def _look_at(self, x: Any, seen: set[Any]) -> None:
-        """Keep in mind if a number is not finite: then the difference from itself is not 0."""
-        constant = isinstance(x, self._ir.Constant)
-        if x not in seen and x.type == self._float and not constant:
-            seen.add(x)
-            off, before = self._b.fsub(x, x), self._b.load(self._all)
-            self._b.store(self._b.fadd(before, off, flags=["reassoc"]), self._all)
+    def _look_at(self, *numbers: Any) -> None:
+        """Keep in mind if one is not finite: then its difference from itself is not 0."""
+        for x in numbers:
+            if x.type == self._float and not isinstance(x, self._ir.Constant):
+                if x not in self._seen:
+                    off, before = self._b.fsub(x, x), self._b.load(self._all)
+                    self._b.store(self._b.fadd(before, off, flags=["reassoc"]), self._all)
+                self._seen.add(x)
 
-    def _result(self, name: str, operands: list[Any], seen: set[Any]) -> Any:
+    def _result(self, name: str, operands: list[Any]) -> Any:
         """Write an operation; look at what its result may not show if it is not finite."""
         b, bit = self._b, self._ir.IntType(1)
         test = operands.pop(0) if name == "where" else None
@@ -280,19 +277,15 @@ class _Loop:
         ]  # fmt: skip
         if name == "broadcast_to":
             return numbers[0]
-        if name in OF_ONE:
-            if name == "negative":
-                return b.fneg(*numbers)
-            return b.call(self._module.declare_intrinsic(OF_ONE[name], [self._float]), numbers)
+        if name in CALLED:
+            return b.call(self._module.declare_intrinsic(CALLED[name], [self._float]), numbers)
         if name in SIGNS:
-            if name == "divide":
-                self._look_at(numbers[1], seen)
+            self._look_at(*numbers[1:] if name == "divide" else ())
             return getattr(b, SIGNS[name])(*numbers)
-        for x in numbers:
-            self._look_at(x, seen)
+        self._look_at(*numbers)
         test = test or b.fcmp_ordered(COMPARED[name], *numbers)
         if name not in ("where", "maximum", "minimum"):
             return test
         chosen = b.select(test, *numbers)
-        seen.add(chosen)
+        self._seen.add(chosen)
         return chosen
