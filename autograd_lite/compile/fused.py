@@ -20,8 +20,6 @@ from autograd_lite.compile.machine import (
     FLAGS,
     WORD,
     Table,
-    arrays_lie_so,
-    available,
     built_in,
     code,
     kept_code,
@@ -156,7 +154,7 @@ def functions(descriptions: Sequence[Any], *, make: bool) -> list[Any]:
             _Loop(ir, module, name, *given)
         return object_code(module, names, 3)
 
-    if not (descriptions and available() and arrays_lie_so()):
+    if not descriptions:
         raise LoweringError("loops")
     made = code(source, write) if make else kept_code(source)
     if made is None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compile.fused import functions
+from autograd_lite.compile.machine import arrays_lie_so, available
 from autograd_lite.compile.numba_code import Machine, call_source, loop_source, machine_code
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.compile.python_code import cost_of_calls, python_function
@@ -169,7 +170,8 @@ class Plan:
 
         - `make`: whether to make them if they are not on the disk.
         """
-        if self.native or self.fused or not self.buffers:
+        able = self.buffers and available() and arrays_lie_so()
+        if self.native or self.fused or not able:
             return False
         try:
             self.use_numpy(partial(functions, make=make))

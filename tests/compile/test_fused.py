@@ -154,3 +154,12 @@ def test_loops_are_made_after_many_calls_and_used_at_once_from_the_disk(monkeypa
         step(*DATA)
         assert ("loop0(" in step.source) is made
         step.bind(*DATA)
+
+
+def test_without_numba_there_are_none(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("autograd_lite.compile.plan"), "available", bool)
+    _, step = trained("auto")
+    step(*DATA)
+    step.bind(*DATA)
+    assert "add(" in step.source
+    assert "loop0(" not in step.source
