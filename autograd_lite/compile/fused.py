@@ -57,6 +57,12 @@ class Fused(Block):
         return list(dict.fromkeys(x for x in self.uses if isinstance(x, Variable)))
 
 
+def fused(block: Block) -> Block:
+    """Return a block as one loop, if all of it can be."""
+    kinds = {fits(s) for s in block.statements}
+    return block if len(kinds) > 1 or None in kinds else Fused(block.statements, block.kept)
+
+
 def fits(s: Statement) -> Any:
     """Return what statements of one loop have in common; None if this one can be in none."""
     x, name = s.result, _name(s)

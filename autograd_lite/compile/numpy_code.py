@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compile.blocked import Block, blocked
-from autograd_lite.compile.fused import Fused, description, fits
+from autograd_lite.compile.fused import Fused, description, fits, fused
 from autograd_lite.compile.rolled import Loop, rolled
 from autograd_lite.compile.scalars import INFIX
 from autograd_lite.core.primitive import Primitive
@@ -110,6 +110,7 @@ def numpy_function(
     code = Code(program.inputs)
     items = blocked(rolled(program), program.outputs)
     if loops is not None:
+        items = [fused(x) if isinstance(x, Block) else x for x in items]
         items = blocked(items, program.outputs, fits, Fused)
     described: list[Any] = []
     buffers = _Buffers(items, program.outputs, code)

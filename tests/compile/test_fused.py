@@ -1,6 +1,7 @@
 """Loops of machine code between NumPy's calls give NumPy's numbers, to the bit."""
 
 import importlib
+import re
 
 import numpy as np
 import pytest
@@ -63,6 +64,14 @@ def test_every_bit_is_numpys(name, dtype):
     check(expected, found)
     assert left
     assert not any(left)
+
+
+def test_large_arrays_are_done_in_one_loop_instead_of_blocks(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("autograd_lite.compile.blocked"), "LARGE", 10)
+    program = trace(lambda x: (x * 2 + 1) / (x * x + 1), np.ones((4, 5))).program
+    for loops, wanted in ((None, "for part"), (lambda given: [max] * len(given), "if loop0(")):
+        source, _ = numpy_function(program, loops)
+        assert re.findall(r"for part|if loop0\(", source) == [wanted]
 
 
 @pytest.mark.parametrize("x", [RNG.normal(size=(9, 4)).T, RNG.normal(size=(4, 18))[:, ::2]])
