@@ -133,7 +133,7 @@ class Compiled:
                 return plan.call(args, kwargs)
             with alone():
                 result = self._beside_eager(plan, args, kwargs)
-            if plan.calls >= OFTEN:
+            if 2 * plan.calls >= OFTEN:  # This is that call.
                 self._fuse(plan, make=True)
             plan.called()
             return result
