@@ -52,6 +52,7 @@ FUNCTIONS = {
     "a mask alone": lambda x, y: x.sum(0) * (y[0] > 0),
     "results": lambda x, y: (x * 2, x * 2 + y, (x * 2 + y)[:, 1:] * 3, (x + y).T * 2 - 1),
     "gradients": al.grad(lambda x, y: np.sum((x * al.sigmoid(y)) ** 2 / (1 + y * y)), (0, 1)),
+    "one entry": lambda x, y: (x[:1, :1, :1].copy() * 2 - 1) * (y[0, 0, :1].copy() + 1),
     "numbers": lambda x, y: (x * (y.sum() / 3) - y * x[0, 0, 0]) * 2,
 }  # fmt: skip
 
@@ -72,6 +73,13 @@ def test_large_arrays_are_done_in_one_loop_instead_of_blocks(monkeypatch):
     for loops, wanted in ((None, "for part"), (lambda given: [max] * len(given), "if loop0(")):
         source, _ = numpy_function(program, loops)
         assert re.findall(r"for part|if loop0\(", source) == [wanted]
+
+
+def test_a_parameter_with_the_name_of_a_loop():
+    w = al.Tensor(np.ones(5000), requires_grad=True, name="loop0")
+    step = al.compile(lambda x: ((w * x - 1) ** 2).sum(), optim.SGD([w], lr=0.0))
+    assert step.bind(np.full(5000, 3.0))() == 20000.0
+    assert "if loop0(" in step.source
 
 
 @pytest.mark.parametrize("x", [RNG.normal(size=(9, 4)).T, RNG.normal(size=(4, 18))[:, ::2]])
