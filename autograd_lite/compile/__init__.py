@@ -45,8 +45,8 @@ def compile(
         What moves the parameters: then a call is a step, ``zero_grad``, ``backward`` and ``step``.
     backend : {"auto", "numpy", "numba"}
         "numpy" runs NumPy's functions in memory that was got beforehand; "numba" writes small
-        programs out as arithmetic and compiles it, and leaves others to NumPy; "auto" also leaves
-        to Python what cannot be compiled. ``why`` says what was done.
+        programs out as arithmetic and compiles it, and of others the arithmetic between NumPy's
+        calls; "auto" also leaves to Python what cannot be compiled. ``why`` says what was done.
 
     Returns
     -------

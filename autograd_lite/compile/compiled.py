@@ -27,6 +27,9 @@ BACKENDS = ("auto", "numpy", "numba")
 TRACES = 8
 """How many programs a function gets; one that needs more is run as it is."""
 
+OFTEN = 256
+"""Calls after which it is worth making loops of machine code, which takes tenths of a second."""
+
 GRADIENT = "_grad"
 """Where a Tensor has its gradient."""
 
@@ -130,6 +133,8 @@ class Compiled:
                 return plan.call(args, kwargs)
             with alone():
                 result = self._beside_eager(plan, args, kwargs)
+            if 2 * plan.calls >= OFTEN:  # This is that call.
+                self._fuse(plan, make=True)
             plan.called()
             return result
 
@@ -288,6 +293,12 @@ class Compiled:
                 self._note(f"numba, {lines} lines of arithmetic: its arrays are small")
                 return
         plan.use_numpy()
+        self._fuse(plan, make=False)
+
+    def _fuse(self, plan: Plan, *, make: bool) -> None:
+        """Let loops of machine code be between NumPy's calls."""
+        if self._backend != "numpy" and plan.fuse(make=make):
+            self._note("loops of machine code between NumPy's calls")
 
     def _ready(self, plan: Plan) -> None:
         """Compile a plan, if that is still to be done."""

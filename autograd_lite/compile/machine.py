@@ -87,7 +87,22 @@ def process() -> Any:
 
 def target() -> Any:
     """Return LLVM's machine to make code for."""
-    return llvm().Target.from_triple(llvm().get_process_triple()).create_target_machine()
+    return (
+        llvm()
+        .Target.from_triple(llvm().get_process_triple())
+        .create_target_machine(
+            cpu=llvm().get_host_cpu_name(), features=llvm().get_host_cpu_features().flatten()
+        )
+    )
+
+
+def object_code(module: Any, names: list[str], level: int = 2) -> tuple[bytes, Any, list[str]]:
+    """Return what `code` keeps of a module that was written for LLVM."""
+    parsed, machine = llvm().parse_assembly(str(module)), target()
+    options = llvm().create_pipeline_tuning_options(speed_level=level)
+    passes = llvm().create_pass_builder(machine, options)
+    passes.getModulePassManager().run(parsed, passes)
+    return machine.emit_object(parsed), parsed, names
 
 
 def new_engine() -> Any:
@@ -104,7 +119,8 @@ def _here() -> str:
     made = os.stat(spec.origin).st_mtime_ns  # Another numba, another code.
     options = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
     emitters = [
-        Path(__file__).with_name(name) for name in ("straight.py", "handing.py", "words.py")
+        Path(__file__).with_name(name)
+        for name in ("straight.py", "handing.py", "words.py", "fused.py")
     ]
     cpu = (
         llvm().get_process_triple(),
@@ -136,17 +152,26 @@ class Code:
         return self._addresses[name or next(iter(self._addresses))]
 
 
+def kept_code(source: str) -> Code | None:
+    """Return machine code from the disk, if it has been made before."""
+    found = _read(_file(source))
+    return None if found is None else Code(*found)
+
+
+def _file(source: str) -> Path:
+    digest = hashlib.sha256(f"{_here()}\n{source}".encode()).hexdigest()[:32]
+    return cache_folder() / f"{digest}.o"
+
+
 def code(source: str, make: Callable[[], tuple[bytes, Any, Sequence[str]]]) -> Code:
     """Return machine code, from the disk if it has been made before.
 
     - `source`: what it is made of.
     - `make`: returns an object file, its LLVM module, and the functions in it that are wanted.
     """
-    digest = hashlib.sha256(f"{_here()}\n{source}".encode()).hexdigest()[:32]
-    file = cache_folder() / f"{digest}.o"
-    found = _read(file)
+    found = kept_code(source)
     if found is not None:
-        return Code(*found)
+        return found
     data, module, names = make()
     needed = [
         x.name
@@ -154,6 +179,7 @@ def code(source: str, make: Callable[[], tuple[bytes, Any, Sequence[str]]]) -> C
         if x.is_declaration and not x.name.startswith("llvm.")
     ]
     kept = json.dumps([names, needed]).encode() + b"\n" + data
+    file = _file(source)
     with contextlib.suppress(OSError):  # It is made again, the next time.
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_suffix(f".{os.getpid()}")

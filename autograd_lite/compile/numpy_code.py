@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compile.blocked import Block, blocked
+from autograd_lite.compile.fused import Fused, description, fits, fused
 from autograd_lite.compile.rolled import Loop, rolled
 from autograd_lite.compile.scalars import INFIX
 from autograd_lite.core.primitive import Primitive
@@ -96,14 +97,22 @@ def nest_source(nest: Any, outputs: list[str]) -> str | None:
     return None
 
 
-def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
+def numpy_function(
+    program: Program, loops: Callable[[list[Any]], list[Any]] | None = None
+) -> tuple[str, Callable[..., Any]]:
     """Return the source of a program and its function: of the inputs, to a tuple of outputs.
+
+    - `loops`: makes loops of entrywise statements, as `functions` of `fused` does.
 
     Results are written into buffers that are there from the start, each used again once nobody
     needs what is in it; only the outputs are new arrays. So the function is not reentrant.
     """
     code = Code(program.inputs)
     items = blocked(rolled(program), program.outputs)
+    if loops is not None:
+        items = [fused(x) if isinstance(x, Block) else x for x in items]
+        items = blocked(items, program.outputs, fits, Fused)
+    described: list[Any] = []
     buffers = _Buffers(items, program.outputs, code)
     fixed: dict[Any, Any] = {}
     arrays = {x for x in program.outputs if isinstance(x, Variable)}
@@ -111,13 +120,24 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
         if isinstance(item, Loop):
             _write_loop(item, code)
             continue
+        if isinstance(item, Fused):
+            outs = {}
+            for x in item.kept:
+                outs[x] = x.name if x in arrays else buffers.take(i, x)
+                if x in arrays:
+                    code.lines.append(f"{x.name} = {_empty(x, code)}")
+                else:
+                    fixed[x] = code.names[outs[x]]
+            _write_fused(item, code, outs, fixed, described)
+            buffers.give_back(i)
+            continue
         if isinstance(item, Block):
             _write_block(item, code, arrays)
             continue
         if _bound_as_view(item, fixed, code):
             buffers.give_back(i)
             continue
-        out = None if item.result in arrays else buffers.take(i, item)
+        out = buffers.take(i, item.result) if _writes(item) and item.result not in arrays else None
         if out is not None:
             fixed[item.result] = code.names[out]
         code.lines.append(f"{item.result.name} = {_call(item, code, out)}")
@@ -130,6 +150,8 @@ def numpy_function(program: Program) -> tuple[str, Callable[..., Any]]:
         for x in program.outputs
     ]
     code.lines.append(f"return ({''.join(f'{x}, ' for x in outputs)})")
+    if loops is not None:
+        code.names |= {f"loop{i}": f for i, f in enumerate(loops(described))}
     source = code.source("program", ", ".join(x.name for x in program.inputs))
     return source, made(source, "program", code.names, "compiled program")
 
@@ -227,8 +249,7 @@ def _write_block(block: Block, code: Code, fresh: set[Variable]) -> None:
                 free[y.dtype].append(held.pop(y))
         code.where[x] = _part(x, code)
         if x in fresh:
-            shape, dtype = x.shape, code.bind(x.dtype.name, x.dtype)
-            first.append(f"{x.name} = {code.bind('empty', np.empty)}({shape}, {dtype})")
+            first.append(f"{x.name} = {_empty(x, code)}")
             out = f"{x.name}[part]"
         elif x in block.kept:
             whole = np.empty(x.shape, x.dtype)
@@ -246,8 +267,39 @@ def _write_block(block: Block, code: Code, fresh: set[Variable]) -> None:
     code.lines += [f"    {line}" for line in body]
 
 
+def _write_fused(
+    block: Fused,
+    code: Code,
+    outs: dict[Variable, str],
+    fixed: dict[Variable, Any],
+    loops: list[Any],
+) -> None:
+    """Write a call of machine code, and the statements that are done if it does nothing.
+
+    - `outs`: the arrays that results are written into.
+    """
+    loop = description(block, fixed)
+    if loop not in loops:
+        loops.append(loop)
+    name = f"loop{loops.index(loop)}"
+    given = [*map(code.operand, block.given), *outs.values()]
+    code.lines.append(f"if {name}({', '.join(given)}):")
+    code.where |= outs
+    for s in block.statements:
+        out = outs.get(s.result)
+        written = out and s.ufunc is not None
+        call = _call(s, code, out if written else None)
+        name = s.result.name if out is None or written else f"{out}[...]"
+        code.lines.append(f"    {name} = {call}")
+
+
 def _named_array(x: Any) -> bool:
     return isinstance(x, Variable) and x.shape != ()
+
+
+def _empty(x: Variable, code: Code) -> str:
+    """Return the call that makes an array for a result."""
+    return f"{code.bind('empty', np.empty)}({x.shape}, {code.bind(x.dtype.name, x.dtype)})"
 
 
 def _part(x: Variable, code: Code) -> str:
@@ -282,10 +334,15 @@ def _call(s: Statement, code: Code, out: str | None) -> str:
     if s.function is ops.matmul and all(0 < len(np.shape(x)) < 3 for x in s.operands):
         a, b = map(code.operand, s.operands)  # The method does the same, and skips a dispatch.
         return f"{a}.dot({b}, {out})" if out else f"{a}.dot({b})"
-    if s.function is ops.sum:
-        add = code.bind("add", np.add)
+    if _reduces(s):
+        of = REDUCED[s.function]
         axis, keepdims = literal(s.parameters["axis"]), s.parameters["keepdims"]
-        return f"{add}.reduce({code.operand(s.operands[0])}, {axis}, None, {out}, {keepdims})"
+        x, name = s.operands[0], code.bind(of.__name__, of)
+        call = f"{name}.reduce({code.operand(x)}, {axis}, None, {out}, {keepdims})"
+        if s.function is not ops.mean:
+            return call
+        count = code.constant(np.array(x.size // max(1, s.result.size), x.dtype))
+        return f"{code.bind('divide', np.divide)}({call}, {count}, {out})"
     if ufunc in INFIX and not s.parameters and out is None:
         a, b = map(code.operand, s.operands)
         return f"{a} {INFIX[ufunc]} {b}"
@@ -388,7 +445,7 @@ class _Buffers:
                 continue
             if isinstance(s, Block):
                 continue
-            if not _writes(s) and s.function not in (ops.matmul, ops.sum):
+            if not (_writes(s) or _reduces(s) or s.function is ops.matmul):
                 for x in s.operands:
                     if isinstance(x, Variable) and x.shape:  # It may be a view of any of them.
                         owner.setdefault(s.result, owner.get(x, x))
@@ -403,17 +460,15 @@ class _Buffers:
         self.last = last
         self.at: dict[int, list[tuple[Any, str]]] = {}
 
-    def take(self, i: int, s: Statement) -> str | None:
+    def take(self, i: int, x: Variable) -> str:
         """Return the name of an array for a result."""
-        if not _writes(s):
-            return None
-        key = s.result.shape, s.result.dtype
+        key = x.shape, x.dtype
         free = self.free.setdefault(key, [])
         if not free:
             free.append(self.code.bind(f"b{self.count}", np.empty(*key)))
             self.count += 1
         name = free.pop()
-        self.at.setdefault(self.last.get(s.result, i), []).append((key, name))
+        self.at.setdefault(self.last.get(x, i), []).append((key, name))
         return name
 
     def give_back(self, i: int) -> None:
@@ -422,10 +477,26 @@ class _Buffers:
             self.free[key].append(name)
 
 
+REDUCED: dict[Any, np.ufunc] = {
+    ops.sum: np.add,
+    ops.mean: np.add,
+    ops.max: np.maximum,
+    ops.min: np.minimum,
+}
+"""What NumPy itself reduces with, behind functions that take time of their own."""
+
+
+def _reduces(s: Statement) -> bool:
+    """Return whether a statement is such a reduction; a mean may be of another dtype."""
+    return s.function in REDUCED and (
+        s.function is not ops.mean or s.operands[0].dtype == s.result.dtype
+    )
+
+
 def _writes(s: Statement) -> bool:
     """Return whether a statement can write into an array that is given to it."""
     if s.result.shape == ():
         return False
-    if s.function is ops.sum:
+    if _reduces(s):
         return True
     return s.ufunc is not None and not s.parameters

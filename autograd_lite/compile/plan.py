@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compile.fused import functions
+from autograd_lite.compile.machine import arrays_lie_so, available
 from autograd_lite.compile.numba_code import Machine, call_source, loop_source, machine_code
 from autograd_lite.compile.numpy_code import made, nest_source, numpy_function
 from autograd_lite.compile.python_code import cost_of_calls, python_function
@@ -106,6 +108,7 @@ class Plan:
             for place in traced.written
         ]
         self.source, self.native, self.calls = "", False, 0
+        self.buffers = self.fused = False
         self.machine: Machine | None = None
         self._loops: dict[bool, Callable[..., Any]] = {}
         self.without_loop: set[bool] = set()
@@ -162,16 +165,33 @@ class Plan:
 
     # ------------------------------------------------------------ backends
 
-    def use_numpy(self) -> None:
-        """Call the program as NumPy code."""
+    def fuse(self, *, make: bool) -> bool:
+        """Let loops of machine code be in NumPy code; return whether that is new.
+
+        - `make`: whether to make them if they are not on the disk.
+        """
+        able = self.buffers and available() and arrays_lie_so()
+        if self.native or self.fused or not able:
+            return False
+        try:
+            self.use_numpy(partial(functions, make=make))
+        except LoweringError:
+            self.fused = make
+            return False
+        self.fused = True
+        return True
+
+    def use_numpy(self, loops: Callable[[list[Any]], list[Any]] | None = None) -> None:
+        """Call the program as NumPy code, or as Python's arithmetic, if that is faster."""
         self.native = False
         program = self.traced.program
         try:
-            most, buffers = cost_of_calls(program), False
-            self.source, self.names["program"] = python_function(program, most)
+            if self.buffers:
+                raise LoweringError("a program of calls")
+            self.source, self.names["program"] = python_function(program, cost_of_calls(program))
         except LoweringError:
-            buffers = True
-            self.source, self.names["program"] = numpy_function(program)
+            self.source, self.names["program"] = numpy_function(program, loops)
+            self.buffers = True
         values = [f"outputs[{k}]" for k in range(len(program.outputs))]
         count = len(values) - len(self.back)
         after = [
@@ -179,7 +199,7 @@ class Plan:
             for position, value in zip(self.back, values[count:], strict=True)
             for line in self._written(position, value)
         ]
-        locked = bool(after) or buffers
+        locked = bool(after) or self.buffers
         lines = ["outputs = program({})"]
         self._make(lines, self.reads, self._returned(values[:count]), after, locked=locked)
 
@@ -361,7 +381,7 @@ class Plan:
         """Count a call beside eager, the second, the fourth, the eighth and so on, as done."""
         self.calls *= 2
         self.allow(self.calls - 1)
-        if self.native and self.calls == MANY:
+        if (self.native or self.fused) and self.calls == MANY:
             from autograd_lite.compile.native import unchanged  # It needs numba.
 
             self.watch(unchanged(self.around))

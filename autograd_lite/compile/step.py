@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compile.compiled import Compiled, FirstStepError, kept
+from autograd_lite.compile.compiled import OFTEN, Compiled, FirstStepError, kept
 from autograd_lite.compile.machine import available
 from autograd_lite.compile.sheet import LoweringError
 from autograd_lite.compile.signature import Signature
@@ -139,6 +139,9 @@ class Step(Compiled):
                 one, named = at(k)
                 values[k] = self(*one, **named)
         elif loop is None:
+            if n > OFTEN:
+                with TRACING:
+                    self._fuse(plan, make=True)
             plan.many(n - 1, args, kwargs, (lambda k: at(k + 1)) if stacked else None, values[1:])
         else:
             if stacked:
@@ -185,6 +188,7 @@ class Step(Compiled):
             return checked
         with TRACING:
             self._ready(plan)
+            self._fuse(plan, make=True)
             if not plan.traced.may_refuse:
                 return plan.bound(args, kwargs)
             bound = plan.bind(args, kwargs)

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_lite.compile.machine import WORD, Code, code, llvm, target
+from autograd_lite.compile.machine import WORD, Code, code, object_code
 
 INT = ("PyDict_Next", "PyDict_SetItem", "memcmp")
 """Functions of C that return an int; others return a word, or nothing."""
@@ -33,11 +33,7 @@ def functions(source: str, constants: dict[str, int]) -> Code:
         found = [x for x in ast.parse(source).body if isinstance(x, ast.FunctionDef)]
         for function in found:
             _Function(function, constants, written)
-        module, machine = llvm().parse_assembly(str(written)), target()
-        options = llvm().create_pipeline_tuning_options(speed_level=2)
-        passes = llvm().create_pass_builder(machine, options)
-        passes.getModulePassManager().run(module, passes)
-        return machine.emit_object(module), module, [function.name for function in found]
+        return object_code(written, [function.name for function in found])
 
     return code(f"{source}\n{constants}", make)
 

@@ -392,6 +392,9 @@ def _labels(
         return bool((inside | (labels == ignore)).all() and some)
 
     def plain(labels: NDArray[Any]) -> bool:
+        if weights is None and labels.size and not 0 <= ignore < classes:
+            low, high = (f.reduce(labels, axis=None) for f in (np.minimum, np.maximum))
+            return bool(low >= 0 and high < classes)  # It is asked before every compiled step.
         return right(labels) and not (labels == ignore).any()
 
     traced = is_recorder(labels) and labels.ndim and labels.dtype.kind in "iu"

@@ -423,7 +423,10 @@ class Module(metaclass=_NamesItsTensors):
         (False, False)
         """
         for module in self.modules():
-            module.training = mode
+            if mode is type(module).training:  # Then all is as before `eval`, for who compares it.
+                vars(module).pop("training", None)
+            else:
+                module.training = mode
         return self
 
     def eval(self) -> Self:

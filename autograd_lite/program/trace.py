@@ -25,7 +25,7 @@ from autograd_lite.program.symbol import Call, Notes, Symbol, joined
 from autograd_lite.tensor import Tensor
 
 TAKEN = re.compile(
-    r"[vx]\d*|n|np|straight|argument|let_go|take_back|handed|block\d*|jax|jnp|math|pick|values|state|draws|(k|given|rows|out)\d*|(row|new)_.*"
+    r"[vx]\d*|n|np|straight|argument|let_go|take_back|handed|block\d*|jax|jnp|math|pick|values|state|draws|(k|given|rows|out|loop)\d*|(row|new)_.*"
 )
 """Names that programs, and machine code of them, have for something else."""
 

@@ -113,6 +113,16 @@ def test_module_that_is_switched_loaded_and_frozen():
     assert len({float(step(x)) for _ in range(4)}) > 1
 
 
+def test_evaluation_between_epochs_leaves_the_program_as_it_is():
+    net, x = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), np.eye(3)
+    step = al.compile(lambda x: (net(x) ** 2).mean(), optim.SGD(net.parameters(), lr=0.1))
+    for _ in range(3):
+        step(x)
+        net.eval()(x)
+        net.train()
+    assert "traced again" not in step.why
+
+
 def test_module_that_has_not_been_called_before():
     net = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
     for module in (net, copy.deepcopy(net)):
