@@ -78,6 +78,8 @@ class Progress:
         done = sum(mark == RIGHT for mark in self.marks.values())
         return "\n".join([*lines, f"{done} of {len(self.marks)} right"])
 
+    __repr__ = __str__  # What a notebook shows.
+
 
 class Exercise:
     """The gradients of one computation, to be derived by hand.
@@ -313,8 +315,13 @@ class Exercise:
                     ", and the half in front cancels the 2"}  # fmt: skip
             rule = "the derivative of a square is twice what is squared"
             rule += rest.get(user.parameters["reduction"], "")
-        else:
+        elif primitive.entrywise:
             rule = f"multiply by the derivative of {primitive.name}, entry by entry"
+        else:
+            rule = (
+                "each entry gets a sum: over the entries of the result, their derivative by it "
+                "times their gradient"
+            )
         stretched = user.shape != node.shape and primitive.entrywise
         return f"{made}: {rule.rstrip('.')}{'; then sum over what was broadcast' * stretched}."
 

@@ -191,9 +191,16 @@ def test_a_worksheet_runs_and_its_blanks_are_not_there_yet():
     assert {f"d_{name}" for name in task.names} <= set(space)
 
 
-def test_empty_cells_of_a_table_are_empty():
-    task, _ = two_two_one()
-    assert al.grade(task, {"nobody": {}}).to_csv().splitlines()[1].endswith(",,,")
+def test_a_table_says_what_was_not_given_and_which_shape_is_wrong_and_leaves_cells_empty():
+    w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    task = al.exercise(np.sum(w**2))
+    grades = al.grade(task, {"right": {"dw": [2.0, 4.0]}, "nobody": {}, "long": {"dw": np.ones(3)}})
+    right, nobody, long = grades.to_csv().splitlines()[1:]
+    assert right.endswith(",,,")
+    assert nobody.endswith("not given: w")
+    assert long.endswith('w,shape,"its shape is (3,), and that of w is (2,)"')
+    assert repr(grades) == str(grades)  # In a notebook.
+    assert repr(task.check()) == "w  not yet\n0 of 1 right"
 
 
 def test_hints_say_the_rule_of_each_path_and_what_is_picked_twice():
@@ -215,6 +222,13 @@ def test_a_worksheet_runs_on_the_values_that_come_with_it(name):
     asked = inspect.signature(space["loss_and_gradients"]).parameters
     progress = task.check(space["loss_and_gradients"](**{x: values[x] for x in asked}))
     assert set(progress.marks.values()) == {"not yet"}
+
+
+@pytest.mark.parametrize("f", [np.cumsum, np.linalg.inv, al.softmax, al.log_softmax, al.logsumexp])
+def test_a_hint_says_entry_by_entry_only_where_entries_stay_apart(f):
+    w = al.Tensor([[1.0, 2.0], [0.0, 3.0]], requires_grad=True, name="w")
+    assert "entry by entry" not in al.exercise(np.sum(f(w) ** 2)).hint("w", 2)
+    assert "entry by entry" in al.exercise(np.sum(np.tanh(w))).hint("w", 2)
 
 
 def test_a_hint_at_a_squared_error_says_its_rule():
