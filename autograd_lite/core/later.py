@@ -69,9 +69,9 @@ def missing(module: dict[str, Any], instead: str) -> Callable[[str], Any]:
 
     def find(name: str) -> Any:
         said = _missing(module, name)
-        if name.startswith("__"):
+        if name.startswith("__") or said.endswith((".", "?")):  # Another name, or where it is.
             raise AttributeError(said)
-        raise AttributeError(f"{said.rstrip('.')}. {instead.format(name=name)}.")
+        raise AttributeError(f"{said}. {instead.format(name=name)}.")
 
     return find
 
