@@ -85,6 +85,12 @@ OUTSIDE = al.Tensor([1.0, 2.0])
             al.GradientError,
             r"namesake in np\.linalg, np\.fft or al\.scipy",
         ),
+        (
+            lambda: al.softmax(W, 0),
+            TypeError,
+            r"^softmax\(\) takes 1 .* were given\. Write axis=\.$",
+        ),
+        (lambda: al.mse(1.0, 0.0, "sum"), TypeError, r"were given\. Write reduction=\.$"),
         (lambda: al.jit, AttributeError, r"Write al\.compile\(f\)\."),
         (lambda: al.data.DataLoader, AttributeError, r"Write al\.data\.batches\(X, y, 32, rng\)\."),
         (lambda: al.data.batches([1.0], shuffle=True), TypeError, r"'shuffle'\. Write rng=\."),
