@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import re
 import warnings
 from collections.abc import Callable
@@ -78,6 +79,12 @@ def export(
         raise TypeError(f"export needs a function, or a step, got a {type(f).__name__}.")
     if to not in ("jax", "numpy"):
         raise ValueError(f"export needs to='jax' or to='numpy', got {to!r}.")
+    try:
+        inspect.signature(getattr(f, "forward", f)).bind(*example)
+    except TypeError as error:
+        raise TypeError(f"export: {error}. Pass an example of each: al.export(f, x).") from None
+    except ValueError:  # A built-in function may have no signature.
+        pass
     attributes: dict[str, Any] = {}
     if isinstance(f, Step):
         traced, state = f.as_function(*example)

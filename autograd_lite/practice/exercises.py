@@ -479,7 +479,7 @@ def exercise(loss: Tensor, wrt: Tensor | str | Iterable[Tensor | str] = "all") -
     if not isinstance(loss, Tensor) or loss.size != 1 or not loss.requires_grad:
         raise ValueError(
             f"exercise needs a loss with a single entry that depends on a tensor with "
-            f"requires_grad=True, got {loss!r}."
+            f"requires_grad=True, got {loss!r}. Compute it, and pass the Tensor."
         )
     called = named_in(sys._getframe(1))
     names = with_forms(called)
