@@ -35,8 +35,6 @@ __all__ = ["linalg", "signal", "sparse", "special", "stats"]
 
 INSTEAD = {
     "fft": "np.fft, which takes Tensors",
-    "integrate": "np.trapezoid for a sum of samples",
     "interpolate": "np.interp",
     "optimize": "scipy.optimize.minimize(al.value_and_grad(f), x, jac=True)",
 }
-"""What to write in place of modules of SciPy that are not here."""
