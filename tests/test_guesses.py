@@ -112,6 +112,11 @@ OUTSIDE = al.Tensor([1.0, 2.0])
         (lambda: al.compare({"W": 1}, LOSS), TypeError, r"got dict\. Write compare\(loss, by_hand"),
         (lambda: al.compare(LOSS, "W", 1), TypeError, r"Of a loss, write compare\(loss, \{'w': dw"),
         (lambda: al.assert_gradients(np.sum, [W]), TypeError, r"gradcheck\(f, \[x\]\) checks the"),
+        (
+            lambda: W.item(),
+            ValueError,
+            r"item needs a tensor of size 1, got shape \(2,\)\. Wri",
+        ),
         (lambda: al.jit, AttributeError, r"Write al\.compile\(f\)\."),
         (lambda: al.data.DataLoader, AttributeError, r"Write al\.data\.batches\(X, y, 32, rng\)\."),
         (lambda: al.data.batches([1.0], shuffle=True), TypeError, r"'shuffle'\. Write rng=\."),
