@@ -121,7 +121,7 @@ def compare(
     KeyError
         If a key names no tensor of the computation, or several.
     TypeError, ValueError
-        If `loss` is no Tensor, or has several entries, or depends on nothing that requires a
+        If `loss` is not a Tensor, or has several entries, or depends on nothing that requires a
         gradient; or `by_hand` cannot be aligned with it.
 
     Examples

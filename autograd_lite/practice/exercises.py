@@ -100,6 +100,7 @@ class Exercise:
         self._nodes = {node.name or node.id: same[id(node.tensor)] for node in nodes}
         self._compared = graph, {node.name or node.id: node for node in nodes}
         self.names = tuple(self._nodes)
+        self._known = {identifier(x): x for x in self.names} | {x: x for x in self.names}
 
     def __reduce__(self) -> Any:
         raise TypeError(f"{self!r} is not copied or pickled. Make it anew, with al.exercise(loss).")
@@ -365,9 +366,9 @@ class Exercise:
             name = self._graph.find(name).label
         if not isinstance(name, str):
             raise TypeError(f"A gradient is asked for by its name or its tensor, got {name!r}.")
-        known = [x for x in (name, *stems(name)) if x in self._nodes]
-        if known:
-            return known[0]
+        for stem in (name, *stems(name)):
+            if stem in self._known:
+                return self._known[stem]
         near = difflib.get_close_matches(name, [*self.names, *(f"d_{n}" for n in self.names)])
         meant = f" Did you mean {', '.join(near)}?" if near else ""
         raise KeyError(
@@ -384,7 +385,7 @@ class Exercise:
         """
         named = bool(given) and all(key in self._nodes for key in given)  # {"h": dh}, no locals().
         keys = {key: self._name(key) for key in more}
-        known = {identifier(x): x for x in self._nodes} | {x: x for x in self._nodes}
+        known = self._known
         for key in given:
             stem = key if named else next((known[x] for x in stems(key) if x in known), None)
             if stem is not None and (named or key not in self._nodes):

@@ -89,6 +89,15 @@ def test_every_gradient_has_hints_that_give_away_more_and_more(make):
         task.hint(3)
 
 
+def test_a_parameter_of_a_module_is_called_as_on_the_worksheet():
+    loss = np.sum(al.nn.Sequential(al.nn.Linear(1, 1))(np.ones((2, 1))))
+    task = al.exercise(loss)
+    (bias,) = [name for name in task.names if name.endswith("bias")]
+    blank = next(line for line in task.worksheet().split() if line.endswith("_bias"))
+    assert task.check(**{blank: [2.0]}).marks[bias] == "right"
+    assert task.hint(blank, 3) == task.hint(bias, 3)
+
+
 def test_a_hint_is_asked_for_by_the_tensor_too():
     w = al.Tensor([1.0, 2.0], requires_grad=True)
     task = al.exercise(np.sum(w**2))
