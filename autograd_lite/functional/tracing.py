@@ -272,7 +272,7 @@ def upstream(
 
 
 def _is_fixed(x: Any) -> bool:
-    """Return whether a part of a nest is not a number to differentiate by: a size, a name, a flag."""
+    """Return whether nobody differentiates by a part of a nest: a size, a name, a flag."""
     if isinstance(x, Tensor):
         x = x.data
     if x is None or isinstance(x, str) or callable(x):

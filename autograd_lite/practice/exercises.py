@@ -294,14 +294,14 @@ class Exercise:
         if primitive is ops.matmul:
             rule = _of_product(node, user, others)
         elif len(primitive.linear) > 1 and primitive.entrywise and others:
-            rule = f"a product: multiply by the other factor, {others[0]}"
+            rule = f"a product, so multiply by the other factor, {others[0]}"
         elif primitive is ops.add:
-            rule = "a sum: what arrives comes back as it is"
+            rule = "a sum, so what arrives comes back as it is"
         elif primitive is ops.subtract:
             how = "with a minus" if user.operands.index(node.id) == 1 else "as it is"
-            rule = f"a difference: what arrives comes back {how}"
+            rule = f"a difference, so what arrives comes back {how}"
         elif primitive is ops.power and user.operands.index(node.id) == 0:
-            rule = "a power: multiply by the exponent, and by the power with one less"
+            rule = "a power, so multiply by the exponent, and by the power with one less"
         elif primitive.sentence:
             operand = self._text(node) if node.name or others else "its operand"
             rule = primitive.sentence.format(
@@ -310,7 +310,7 @@ class Exercise:
             if primitive is ops.getitem and _picks_again(user.parameters["index"], node.shape):
                 rule = f"{rule.rstrip('.')}; an entry that is picked several times gets the sum"
         elif primitive is ops.negative:
-            rule = "a minus: what arrives comes back with a minus"
+            rule = "a minus, so what arrives comes back with a minus"
         elif primitive is ops.mse:
             rest = {"mean": ", and the mean divides by the number of entries", "half_sum":
                     ", and the half in front cancels the 2"}  # fmt: skip
@@ -319,10 +319,7 @@ class Exercise:
         elif primitive.entrywise:
             rule = f"multiply by the derivative of {primitive.name}, entry by entry"
         else:
-            rule = (
-                "each entry gets a sum: over the entries of the result, their derivative by it "
-                "times their gradient"
-            )
+            rule = "each entry gets the sum of derivative times gradient over all that depend on it"
         stretched = user.shape != node.shape and primitive.entrywise
         return f"{made}: {rule.rstrip('.')}{'; then sum over what was broadcast' * stretched}."
 
@@ -419,13 +416,13 @@ class Exercise:
 def _of_product(node: Node, user: Node, others: list[str]) -> str:
     """Describe how a matrix product sends the gradient back."""
     if not user.shape:
-        return f"a dot product: multiply {others[0]} by what arrives"
+        return f"a dot product, so multiply {others[0]} by what arrives"
     if len(node.shape) == 2 and len(user.shape) == 1:
         pair = ("g[i]", f"{others[0]}[j]"), (f"{others[0]}[i]", "g[j]")
         by = " times ".join(pair[user.operands.index(node.id)])
-        return f"a product with a vector: of g, which arrives, entry [i, j] gets {by}"
+        return f"a product with a vector, so of g, which arrives, entry [i, j] gets {by}"
     side = f"from the side on which {others[0]} stands"
-    return f"a matrix product: multiply by the transpose of {others[0]}, {side}"
+    return f"a matrix product, so multiply by the transpose of {others[0]}, {side}"
 
 
 def _picks_again(index: Any, shape: tuple[int, ...]) -> bool:

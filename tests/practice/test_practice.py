@@ -215,11 +215,11 @@ def test_a_table_says_what_was_not_given_and_which_shape_is_wrong_and_leaves_cel
 def test_hints_say_the_rule_of_each_path_and_what_is_picked_twice():
     task, _ = character_mlp()
     assert task.hint("bndiff").count("the gradients of bndiff2 and bnraw") == 1
-    assert task.hint("bndiff", 2).startswith("The sum of: bndiff ** 2: a power: multiply by")
+    assert task.hint("bndiff", 2).startswith("The sum of: bndiff ** 2: a power, so multiply by")
     assert " And of: bndiff * bnvar_inv: a product" in task.hint("bndiff", 2)
     assert "an entry that is picked several times gets the sum" in task.hint("C", 2)
     assert "several times" not in task.hint("logprobs", 2)  # One entry of each row.
-    assert "a difference: what arrives comes back with a minus" in task.hint("bnmeani", 2)
+    assert "a difference, so what arrives comes back with a minus" in task.hint("bnmeani", 2)
     assert "logit_maxes is the largest of entries of logits" in task.hint("logits", 2)
 
 
