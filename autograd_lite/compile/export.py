@@ -17,6 +17,7 @@ from autograd_lite.compile.numpy_code import made, nest_source
 from autograd_lite.compile.plan import StaleError
 from autograd_lite.compile.signature import Signature
 from autograd_lite.compile.step import Step
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.functional.nests import flatten
 from autograd_lite.program.program import Variable
 from autograd_lite.program.refusals import TraceError
@@ -25,6 +26,7 @@ from autograd_lite.program.trace import Place, Traced, is_input, trace
 from autograd_lite.tensor import Tensor
 
 
+@names_its_arguments
 def export(
     f: Callable[..., Any], *example: Any, to: Literal["jax", "numpy"] = "jax"
 ) -> Callable[..., Any]:
