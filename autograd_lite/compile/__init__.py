@@ -98,7 +98,7 @@ def compile(
         raise ValueError(f"compile needs a backend among {BACKENDS}, got {backend!r}.")
     if not callable(f):
         raise TypeError(
-            f"compile needs a function, got {type(f).__name__}. Write al.compile(f), or "
+            f"compile needs a function, got a {type(f).__name__}. Write al.compile(f), or "
             f"al.compile(loss, optimiser) for a training step."
         )
     if optimiser is None:
