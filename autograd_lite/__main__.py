@@ -18,6 +18,7 @@ WHAT = {
     "io": "files of safetensors",
     "compile": "compiled steps",
     "jax": "export to JAX",
+    "scipy": "SciPy's functions on Tensors",
     "notebook": "notebooks",
     "models": "the networks of the articles, from a checkout: python -m models",
     "digits": "images of digits: python -m models digits",

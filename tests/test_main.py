@@ -54,7 +54,9 @@ def test_the_version_stands_in_one_place():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert project["project"]["dynamic"] == ["version"]
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["autograd_lite"]
-    assert set(command.WHAT) <= set(project["project"]["optional-dependencies"])
+    extras = set(project["project"]["optional-dependencies"])
+    assert extras - set(command.WHAT) == {"all", "bench", "dev", "test"}
+    assert set(command.WHAT) <= extras
 
 
 def test_the_files_for_contributors_are_true():

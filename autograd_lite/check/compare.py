@@ -121,7 +121,7 @@ def compare(
     KeyError
         If a key names no tensor of the computation, or several.
     TypeError, ValueError
-        If `loss` is no Tensor, or has several entries, or depends on nothing that requires a
+        If `loss` is not a Tensor, or has several entries, or depends on nothing that requires a
         gradient; or `by_hand` cannot be aligned with it.
 
     Examples
@@ -164,12 +164,17 @@ def compare(
         if isinstance(loss, Tensor) or not callable(loss):
             raise TypeError(
                 f"compare with inputs needs a function to call with them, got "
-                f"{type(loss).__name__}."
+                f"{type(loss).__name__}. Of a loss, write compare(loss, {{'w': dw}})."
             )
         once = functools.partial(compare_graph, options=options)
         return compare_function(loss, by_hand, inputs, once, strict=kinks == "strict")
     if not isinstance(loss, Tensor):
-        hint = " Give it the inputs too." if callable(loss) else ""
+        hint = " Write compare(loss, by_hand)." if isinstance(by_hand, Tensor) else ""
+        if callable(loss):
+            hint = (
+                " Give it the inputs too: compare(f, by_hand, [x]). Without gradients by hand, "
+                "gradcheck(f, [x]) checks the rules."
+            )
         raise TypeError(f"compare needs the loss as a Tensor, got {type(loss).__name__}.{hint}")
     if loss.size != 1 or not loss.requires_grad:
         raise ValueError(

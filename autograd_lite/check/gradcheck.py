@@ -32,6 +32,7 @@ from autograd_lite.check.subject import (
     lying_like,
     values_of,
 )
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.core.modes import no_grad
 from autograd_lite.functional.settings import check_counts, check_range, if_given
 from autograd_lite.functional.tracing import require_function
@@ -68,6 +69,7 @@ def _checker(function: Callable[P, R_co]) -> _Checker[P, R_co]:
 
 
 @_checker
+@names_its_arguments
 def gradcheck(
     f: Callable[..., Any] | Module,
     inputs: Sequence[Any] | Any,

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from autograd_lite.core.later import later, names_its_arguments
 
+F = TypeVar("F", bound=Callable[..., Any])
+Backend = Literal["auto", "numpy", "numba"]
+
 if TYPE_CHECKING:
-    from autograd_lite.compile.compiled import Compiled
+    from autograd_lite.compile.compiled import Compiled as Untyped
     from autograd_lite.compile.export import export
     from autograd_lite.compile.plan import StaleError
     from autograd_lite.compile.step import Step
+    from autograd_lite.optim.optimizer import Optimizer
+
+    class Compiled(Untyped, Generic[F]):
+        """Called like the function that it is made of."""
+
+        __call__: F
+
 else:
     __getattr__ = later(
         globals(),
@@ -27,12 +37,21 @@ else:
 __all__ = ["Compiled", "StaleError", "Step", "compile", "export"]
 
 
+@overload
+def compile(f: F, optimiser: None = None, *, backend: Backend = "auto") -> Compiled[F]: ...
+@overload
+def compile(f: Callable[..., Any], optimiser: Optimizer, *, backend: Backend = "auto") -> Step: ...
+@overload
+def compile(
+    f: None = None, optimiser: None = None, *, backend: Backend = "auto"
+) -> Callable[[F], Compiled[F]]: ...
+@overload
+def compile(
+    f: None = None, *, optimiser: Optimizer, backend: Backend = "auto"
+) -> Callable[[Callable[..., Any]], Step]: ...
 @names_its_arguments
 def compile(
-    f: Callable[..., Any] | None = None,
-    optimiser: Any = None,
-    *,
-    backend: Literal["auto", "numpy", "numba"] = "auto",
+    f: Callable[..., Any] | None = None, optimiser: Any = None, *, backend: Backend = "auto"
 ) -> Any:
     """Return a function, or a training step, that runs as a program without Python in between.
 
@@ -78,7 +97,10 @@ def compile(
     if backend not in BACKENDS:
         raise ValueError(f"compile needs a backend among {BACKENDS}, got {backend!r}.")
     if not callable(f):
-        raise TypeError(f"compile needs a function, got a {type(f).__name__}.")
+        raise TypeError(
+            f"compile needs a function, got a {type(f).__name__}. Write al.compile(f), or "
+            f"al.compile(loss, optimiser) for a training step."
+        )
     if optimiser is None:
         return Compiled(f, backend)
     if isinstance(optimiser, list | tuple) and all(isinstance(o, Optimizer) for o in optimiser):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import re
 import warnings
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from autograd_lite.compile.numpy_code import made, nest_source
 from autograd_lite.compile.plan import StaleError
 from autograd_lite.compile.signature import Signature
 from autograd_lite.compile.step import Step
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.functional.nests import flatten
 from autograd_lite.program.program import Variable
 from autograd_lite.program.refusals import TraceError
@@ -24,6 +26,7 @@ from autograd_lite.program.trace import Place, Traced, is_input, trace
 from autograd_lite.tensor import Tensor
 
 
+@names_its_arguments
 def export(
     f: Callable[..., Any], *example: Any, to: Literal["jax", "numpy"] = "jax"
 ) -> Callable[..., Any]:
@@ -78,6 +81,12 @@ def export(
         raise TypeError(f"export needs a function, or a step, got a {type(f).__name__}.")
     if to not in ("jax", "numpy"):
         raise ValueError(f"export needs to='jax' or to='numpy', got {to!r}.")
+    try:
+        inspect.signature(getattr(f, "forward", f)).bind(*example)
+    except TypeError as error:
+        raise TypeError(f"export: {error}. Pass an example of each: al.export(f, x).") from None
+    except ValueError:  # A built-in function may have no signature.
+        pass
     attributes: dict[str, Any] = {}
     if isinstance(f, Step):
         traced, state = f.as_function(*example)

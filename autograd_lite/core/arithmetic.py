@@ -74,7 +74,7 @@ def multiply(a: Any, b: Any) -> Any:
         "/",
         Form(r"\frac{{{a:loose}}}{{{b:loose}}}", POWER),
         PRODUCT,
-        text=Form("{a} / {b:tight}", MATRIX_PRODUCT),
+        text=Form("{a} / {b:factor}", MATRIX_PRODUCT),
         picture="/",
     ),
     numpy=(np.divide,),

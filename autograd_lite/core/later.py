@@ -70,9 +70,9 @@ def missing(module: dict[str, Any], instead: str) -> Callable[[str], Any]:
 
     def find(name: str) -> Any:
         said = _missing(module, name)
-        if name.startswith("__"):
+        if name.startswith("__") or said.endswith((".", "?")):  # Another name, or where it is.
             raise AttributeError(said)
-        raise AttributeError(f"{said.rstrip('.')}. {instead.format(name=name)}.")
+        raise AttributeError(f"{said}. {instead.format(name=name)}.")
 
     return find
 
@@ -157,18 +157,20 @@ def add_spelling(error: TypeError, function: Callable[..., Any], name: str | Non
         return
     if own.endswith("__init__"):
         error.args = (said,)
-    if re.search(r"takes .*\d+ positional arguments? but \d+ w", said):
-        if own in CALLS:
-            error.args = (f"{said}. Write {CALLS[own]}.",)
-        if "reduction" in inspect.signature(function).parameters:
+    if re.search(r"takes .*\d+ positional arguments? but \d+ [wp]", said):
+        parameters = inspect.signature(function).parameters
+        by_name = [f"{p.name}=" for p in parameters.values() if p.kind == p.KEYWORD_ONLY]
+        if own in CALLS or by_name:
+            error.args = (f"{said}. Write {CALLS.get(own) or ' or '.join(by_name)}.",)
+        if "reduction" in parameters and own.endswith("__init__"):
             call = f"nn.{name.partition('.')[0]}()(x, target)"
             error.args = (f"{said}. Make the loss first, and then call it: {call}.",)
     elif found := re.search(r"unexpected keyword argument '(\w+)'$", said):
         # A class without its own __init__ has that of object, which has no arguments.
         ours = getattr(function, "__init__", function) if isinstance(function, type) else function
-        parameters = inspect.signature(ours).parameters.values()
+        listed = inspect.signature(ours).parameters.values()
         kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        known = [p.name for p in parameters if p.name != "self" and p.kind not in kinds]
+        known = [p.name for p in listed if p.name != "self" and p.kind not in kinds]
         if found[1] not in known:
             import difflib  # It is for errors alone.
 

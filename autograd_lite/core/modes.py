@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import ContextVar
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -179,6 +179,13 @@ class Watch(Block):
 
 class Switch(Block):
     """A block that is a decorator without parentheses, too."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(cls) -> Self: ...
+        @overload
+        def __new__(cls, function: F) -> F: ...  # type: ignore[misc]  # It is not a block.
 
     def __new__(cls, function: Any = None) -> Any:
         """Make a block, or decorate a function with one."""

@@ -200,7 +200,11 @@ class Tensor(Node):
         >>> al.Tensor(2.5).item(), al.Tensor([[1, 2], [3, 4]]).item(1, 0)
         (2.5, 3)
         """
-        return self._value().item(*index)
+        try:
+            return self._value().item(*index)
+        except ValueError as error:
+            said = f"item needs a tensor of size 1, got shape {self.shape}. Write t.tolist()."
+            raise error if index else ValueError(said) from None
 
     def tolist(self) -> Any:
         """Return the values as nested lists of Python numbers, without their gradient.

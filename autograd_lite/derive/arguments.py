@@ -78,7 +78,10 @@ def _derived(
             f"({', '.join(order)}) in a way that has a derivative. Pass 3.0, not 3."
         )
     if not isinstance(loss, Tensor):
-        raise TypeError(f"derive needs the loss as a Tensor, got {type(loss).__name__}.")
+        raise TypeError(
+            f"derive needs the loss as a Tensor, got {type(loss).__name__}. Make the parameters "
+            f"Tensors, al.Tensor(w, requires_grad=True), and pass the loss, not its value."
+        )
     if loss.size != 1:
         shape = loss.shape if recorded is None else np.shape(loss._array.sample)
         raise ValueError(
@@ -145,4 +148,6 @@ def _bound(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> Mapping[str, A
     try:
         return signature.bind(*args).arguments
     except TypeError as error:
-        raise TypeError(f"derive cannot call the function: {error}.") from None
+        raise TypeError(
+            f"derive cannot call the function: {error}. Write al.derive(f, x)."
+        ) from None

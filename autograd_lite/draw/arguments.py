@@ -70,9 +70,12 @@ def _roots(t: Any) -> list[Tensor]:
     roots = [t] if isinstance(t, Tensor) else list(t) if isinstance(t, Iterable) else []
     for root in roots or [t]:
         if not isinstance(root, Tensor):
-            inside = "" if root is t else f" with {type(root).__name__} in it"
+            inside = (
+                "" if root is t or hasattr(t, "dtype") else f" with {type(root).__name__} in it"
+            )
             hint = " It draws itself: use its .save(path)." if hasattr(t, "save") else ""
             hint = " Draw what it returns: draw(net(x))." if callable(t) else hint
+            hint = " Make it a Tensor, and compute with that." if hasattr(t, "dtype") else hint
             raise TypeError(
                 f"draw needs a Tensor, several Tensors in a list, or a Graph; got "
                 f"{type(t).__name__}{inside}.{hint}"

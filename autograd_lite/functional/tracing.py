@@ -182,10 +182,13 @@ class Trace:
             raise self._not_numbers(x, place) from None
 
     def _not_numbers(self, x: Any, place: str) -> TypeError:
+        if np.iscomplexobj(x):
+            how = "Make its parts two arguments of a function that adds them, a + 1j * b"
+        else:
+            how = f"Convert it, e.g. with {'x.astype(float)' if np.ndim(x) else 'float(x)'}"
         return TypeError(
             f"{self.name}: argument {place} is {_shown(x)}, and only floating-point numbers can be "
-            f"differentiated. Convert it, e.g. with float(x), or "
-            f"{self.instead}."
+            f"differentiated. {how}, or {self.instead}."
         )
 
     def _pair(self, result: Any) -> tuple[Any, Any]:
@@ -269,7 +272,7 @@ def upstream(
 
 
 def _is_fixed(x: Any) -> bool:
-    """Return whether a part of a nest is no number to differentiate by: a size, a name, a flag."""
+    """Return whether nobody differentiates by a part of a nest: a size, a name, a flag."""
     if isinstance(x, Tensor):
         x = x.data
     if x is None or isinstance(x, str) or callable(x):

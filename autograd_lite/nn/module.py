@@ -467,7 +467,8 @@ class Module(metaclass=_NamesItsTensors):
             title = f"{path.removeprefix(f'{owner}.')}: " if path else ""
             extra = module.extra_repr()
             title += type(module).__name__ + (f"({extra})" if extra else "")
-            own = [(name, x) for name, x in _leaves(module) if "." not in name]
+            parts = tuple(f"{part}." for part, _ in module.named_modules() if part)
+            own = [(name, x) for name, x in _leaves(module) if not name.startswith(parts)]
             rows.append(("  " * depth + title, ", ".join(f"{n} {x.shape}" for n, x in own)))
         count = sum(tensor.size for tensor in self.parameters())
         noun = "parameter" if count == 1 else "parameters"

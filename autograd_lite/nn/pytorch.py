@@ -39,6 +39,11 @@ def from_pytorch(module: Module, state: Mapping[str, Any]) -> dict[str, NDArray[
     >>> layer.load_state_dict(nn.from_pytorch(layer, theirs))
     """
     _require(module, "from_pytorch(net, state)")
+    if not isinstance(state, Mapping):
+        raise TypeError(
+            f"from_pytorch needs a state, got {type(state).__name__}. Write "
+            f"nn.from_pytorch(net, theirs.state_dict())."
+        )
     turned, found = _transposed(module), {}
     for path, value in state.items():
         try:

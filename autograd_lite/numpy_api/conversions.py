@@ -16,22 +16,17 @@ from autograd_lite.core.node import leaf, record
 from autograd_lite.core.operands import known_dtype
 from autograd_lite.core.tensor import Tensor
 
-# What to write instead where a number, an array of a tensor without axes, or one of a tensor with
-# axes would lose the gradient.
+# What to write instead where a number, or an array, would lose the gradient.
 _FOR_NUMBERS = (
     "t.item() for the value alone. To keep the gradient, write np.exp(t) for math.exp(t), and so "
     "on; and a = al.Tensor(a) before a[i] = t"
 )
-_FOR_LISTS = (
-    "t.numpy() for the value alone. To keep the gradient, write np.stack([t, u]) or "
-    "al.array([t, 1.0]) for a list, np.broadcast_to(t, shape) for np.full, a = al.Tensor(a) before "
-    "a[i] = t, and al.scipy.special.softmax(t) for SciPy's softmax, and the like"
-)
 _FOR_ARRAYS = (
-    "t.numpy() for the value alone. To keep the gradient, write np.stack or np.concatenate([t, u]) "
-    "for a list or np.r_, a = al.Tensor(a) before a[i] = t, np.dot(a, t) for a.dot(t), "
-    "s.to_numpy() * t for a Series s, al.scipy.sparse.matmul(a, t) and the like for SciPy, and no "
-    "np.vectorize"
+    "t.numpy() for the value alone. To keep the gradient, write np.stack([t, u]) or "
+    "al.array([t, 1.0]) for a list; a = al.Tensor(a) before a[i] = t; the namesake in np.linalg, "
+    "np.fft or al.scipy for what is SciPy's, as al.scipy.special.softmax(t) and "
+    "al.scipy.sparse.matmul(a, t); np.dot(a, t) for a.dot(t); np.broadcast_to for np.full; "
+    "np.concatenate for np.r_; s.to_numpy() * t for a Series s; and no np.vectorize"
 )
 
 
@@ -101,7 +96,7 @@ class Conversions(Tensor):
         return leaf(self._value().astype(kind.name))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        self._must_not_lose("A NumPy array", _FOR_ARRAYS if self.ndim else _FOR_LISTS)
+        self._must_not_lose("A NumPy array", _FOR_ARRAYS)
         return np.array(self.data, dtype, copy=copy)
 
     __int__ = __trunc__ = _number(int)

@@ -95,6 +95,15 @@ linear, jointly_linear, reduces, stretches, only_shapes, packed, whole, jax, sen
             f"@primitive(x=lambda g, y, x: ...) above `def f(x): ...`."
         )
 
+    for name, kind, how in (
+        ("notation", Notation | Choice | None, "call('f')"),
+        ("domain", Mapping | None, "{'x': 'positive'}"),
+    ):
+        if not isinstance(fields[name], kind):
+            raise PrimitiveDefinitionError(
+                f"primitive got {name}={fields[name]!r}. Write {name}={how}, for example."
+            )
+
     def define(forward: Callable[..., Any]) -> Primitive:
         if not hasattr(forward, "__code__"):
             raise PrimitiveDefinitionError(
@@ -151,6 +160,11 @@ def check(made: Primitive, rules: Mapping[str, Callable[..., Any] | None]) -> No
                 f"depend on it differentiably."
             )
     for name, rule in rules.items():
+        if name in FIELDS and name not in made.operands:
+            raise PrimitiveDefinitionError(
+                f"{where} got {name!r}, a field of the operations of this package alone. Leave it "
+                f"out."
+            )
         if name not in made.operands:
             raise PrimitiveDefinitionError(
                 f"{where} has a rule for {name!r}, which is not an operand of {signature}. "

@@ -91,6 +91,7 @@ def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
         python=Form("np.exp({x:sum} - np.logaddexp.reduce({x:loose}, axis={axis}, keepdims=True))"),
         latex=Form(r"\mathrm{{softmax}}{below}\left({x:loose}\right)"),
     ),
+    sentence="{x} gets the gradient of {y}, less its mean weighted by softmax({x}), times that.",
     examples=ROWS,
 )
 def softmax(x: Any, *, axis: Any = -1) -> Any:
@@ -127,6 +128,7 @@ def softmax(x: Any, *, axis: Any = -1) -> Any:
         python=Form("{x} - np.logaddexp.reduce({x:loose}, axis={axis}, keepdims=True)", SUM),
         latex=Form(r"\ln\,\mathrm{{softmax}}{below}\left({x:loose}\right)", SIGN),
     ),
+    sentence="{x} gets the gradient of {y}, less softmax({x}) times its sum along the axis.",
     examples=ROWS,
 )
 def log_softmax(x: Any, *, axis: Any = -1) -> Any:
@@ -163,6 +165,7 @@ def log_softmax(x: Any, *, axis: Any = -1) -> Any:
         python=Form("np.logaddexp.reduce({x:loose}, axis={axis}{parameters})"),
         latex=Form(r"\ln \sum{below} e^{{{x:loose}}}", SUM),
     ),
+    sentence="{x} gets the gradient of {y} times softmax({x}).",
     reduces=True,
     examples=AXES,
 )

@@ -69,7 +69,7 @@ def _axes_by_name(e: Any) -> Any:
     numpy=(np.sum,),
     analytic=True,
     linear=("x",),
-    sentence="each entry of {y} is a sum of entries of {x}: every one of them gets its gradient.",
+    sentence="each entry of {y} is a sum of entries of {x}, each of which gets its gradient.",
     simplify=(_axes_by_name,),
     examples=(*AXES, example((0, 3), axis=0)),
 )

@@ -78,6 +78,8 @@ class Progress:
         done = sum(mark == RIGHT for mark in self.marks.values())
         return "\n".join([*lines, f"{done} of {len(self.marks)} right"])
 
+    __repr__ = __str__  # What a notebook shows.
+
 
 class Exercise:
     """The gradients of one computation, to be derived by hand.
@@ -98,6 +100,7 @@ class Exercise:
         self._nodes = {node.name or node.id: same[id(node.tensor)] for node in nodes}
         self._compared = graph, {node.name or node.id: node for node in nodes}
         self.names = tuple(self._nodes)
+        self._known = {identifier(x): x for x in self.names} | {x: x for x in self.names}
 
     def __reduce__(self) -> Any:
         raise TypeError(f"{self!r} is not copied or pickled. Make it anew, with al.exercise(loss).")
@@ -291,14 +294,14 @@ class Exercise:
         if primitive is ops.matmul:
             rule = _of_product(node, user, others)
         elif len(primitive.linear) > 1 and primitive.entrywise and others:
-            rule = f"a product: multiply by the other factor, {others[0]}"
+            rule = f"a product, so multiply by the other factor, {others[0]}"
         elif primitive is ops.add:
-            rule = "a sum: what arrives comes back as it is"
+            rule = "a sum, so what arrives comes back as it is"
         elif primitive is ops.subtract:
             how = "with a minus" if user.operands.index(node.id) == 1 else "as it is"
-            rule = f"a difference: what arrives comes back {how}"
+            rule = f"a difference, so what arrives comes back {how}"
         elif primitive is ops.power and user.operands.index(node.id) == 0:
-            rule = "a power: multiply by the exponent, and by the power with one less"
+            rule = "a power, so multiply by the exponent, and by the power with one less"
         elif primitive.sentence:
             operand = self._text(node) if node.name or others else "its operand"
             rule = primitive.sentence.format(
@@ -307,14 +310,16 @@ class Exercise:
             if primitive is ops.getitem and _picks_again(user.parameters["index"], node.shape):
                 rule = f"{rule.rstrip('.')}; an entry that is picked several times gets the sum"
         elif primitive is ops.negative:
-            rule = "a minus: what arrives comes back with a minus"
+            rule = "a minus, so what arrives comes back with a minus"
         elif primitive is ops.mse:
             rest = {"mean": ", and the mean divides by the number of entries", "half_sum":
                     ", and the half in front cancels the 2"}  # fmt: skip
             rule = "the derivative of a square is twice what is squared"
             rule += rest.get(user.parameters["reduction"], "")
-        else:
+        elif primitive.entrywise:
             rule = f"multiply by the derivative of {primitive.name}, entry by entry"
+        else:
+            rule = "each entry gets the sum of derivative times gradient over all that depend on it"
         stretched = user.shape != node.shape and primitive.entrywise
         return f"{made}: {rule.rstrip('.')}{'; then sum over what was broadcast' * stretched}."
 
@@ -358,9 +363,9 @@ class Exercise:
             name = self._graph.find(name).label
         if not isinstance(name, str):
             raise TypeError(f"A gradient is asked for by its name or its tensor, got {name!r}.")
-        known = [x for x in (name, *stems(name)) if x in self._nodes]
-        if known:
-            return known[0]
+        for stem in (name, *stems(name)):
+            if stem in self._known:
+                return self._known[stem]
         near = difflib.get_close_matches(name, [*self.names, *(f"d_{n}" for n in self.names)])
         meant = f" Did you mean {', '.join(near)}?" if near else ""
         raise KeyError(
@@ -377,7 +382,7 @@ class Exercise:
         """
         named = bool(given) and all(key in self._nodes for key in given)  # {"h": dh}, no locals().
         keys = {key: self._name(key) for key in more}
-        known = {identifier(x): x for x in self._nodes} | {x: x for x in self._nodes}
+        known = self._known
         for key in given:
             stem = key if named else next((known[x] for x in stems(key) if x in known), None)
             if stem is not None and (named or key not in self._nodes):
@@ -411,13 +416,13 @@ class Exercise:
 def _of_product(node: Node, user: Node, others: list[str]) -> str:
     """Describe how a matrix product sends the gradient back."""
     if not user.shape:
-        return f"a dot product: multiply {others[0]} by what arrives"
+        return f"a dot product, so multiply {others[0]} by what arrives"
     if len(node.shape) == 2 and len(user.shape) == 1:
         pair = ("g[i]", f"{others[0]}[j]"), (f"{others[0]}[i]", "g[j]")
         by = " times ".join(pair[user.operands.index(node.id)])
-        return f"a product with a vector: of g, which arrives, entry [i, j] gets {by}"
+        return f"a product with a vector, so of g, which arrives, entry [i, j] gets {by}"
     side = f"from the side on which {others[0]} stands"
-    return f"a matrix product: multiply by the transpose of {others[0]}, {side}"
+    return f"a matrix product, so multiply by the transpose of {others[0]}, {side}"
 
 
 def _picks_again(index: Any, shape: tuple[int, ...]) -> bool:
@@ -472,7 +477,7 @@ def exercise(loss: Tensor, wrt: Tensor | str | Iterable[Tensor | str] = "all") -
     if not isinstance(loss, Tensor) or loss.size != 1 or not loss.requires_grad:
         raise ValueError(
             f"exercise needs a loss with a single entry that depends on a tensor with "
-            f"requires_grad=True, got {loss!r}."
+            f"requires_grad=True, got {loss!r}. Compute it, and pass the Tensor."
         )
     called = named_in(sys._getframe(1))
     names = with_forms(called)

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_lite.practice.exercises import OPEN, RIGHT, Exercise
+from autograd_lite.check.finding import UNEXPLAINED
+from autograd_lite.check.report import SHAPE
+from autograd_lite.practice.exercises import OPEN, RIGHT, WRONG, Exercise
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Mark:
     first_wrong : str
         The first gradient, from the loss backwards, that is wrong; empty if none is.
     mistake : str
-        The mistake in it; or what was raised.
+        The mistake in it; or what was raised, or what was not given.
     kind : str
         The name of the mistake, for the histogram.
     missing : int
@@ -78,6 +80,8 @@ class Grades:
         ]
         counts = [f"{count} x {kind}" for kind, count in self.histogram.items()]
         return "\n".join([*lines, *(["", *counts] if counts else [])])
+
+    __repr__ = __str__  # What a notebook shows.
 
     def to_csv(self) -> str:
         """Return a line for each submission, for a spreadsheet."""
@@ -164,13 +168,17 @@ def _mark(task: Exercise, who: str, given: Mapping[str, Any] | Callable[[], Any]
     except Exception as error:  # noqa: BLE001  (whatever a submission raises is its mistake)
         return Mark(who, 0, total, "", f"{type(error).__name__}: {error}", "an error")
     right = sum(mark == RIGHT for mark in progress.marks.values())
-    missing = sum(mark == OPEN for mark in progress.marks.values())
+    missing = [name for name, mark in progress.marks.items() if mark == OPEN]
     name = progress.first_wrong
     if name is None or progress.comparison is None:
-        return Mark(who, right, total, missing=missing)
-    found = progress.comparison[name].diagnosis
-    title, kind = (found.title, found.name) if found is not None else (progress.marks[name], "")
-    return Mark(who, right, total, name, title, kind or "wrong", missing)
+        absent = f"not given: {', '.join(missing)}" if missing else ""
+        return Mark(who, right, total, mistake=absent, missing=len(missing))
+    row = progress.comparison[name]
+    shape = row.verdict == SHAPE
+    title, kind = progress.marks[name].removeprefix(f"{WRONG}: "), "shape" if shape else "wrong"
+    if (found := row.diagnosis) and not (shape and found.name == UNEXPLAINED):
+        title, kind = found.title, found.name
+    return Mark(who, right, total, name, title, kind, len(missing))
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ DEEPEST = 100
 """Levels of a nest that can be saved."""
 
 
+@names_its_arguments
 def save(state: Any, path: str | os.PathLike[str]) -> Path:
     """Write a state to a file.
 

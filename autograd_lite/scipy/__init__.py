@@ -32,3 +32,9 @@ else:
     )
 
 __all__ = ["linalg", "signal", "sparse", "special", "stats"]
+
+INSTEAD = {
+    "fft": "np.fft, which takes Tensors",
+    "interpolate": "np.interp",
+    "optimize": "scipy.optimize.minimize(al.value_and_grad(f), x, jac=True)",
+}

@@ -441,6 +441,13 @@ def test_the_product_of_a_column_and_a_row_is_written_as_one():
     assert "a bᵀ" not in al.derive((reordered**2).sum(), names={}).text
 
 
+def test_a_product_below_a_fraction_has_parentheses():
+    a, b, c = (al.Tensor(V, requires_grad=True, name=name) for name in "abc")
+    for y, text in ((a / (b * c), "a / (b ⊙ c)"), (a / b * c, "(a / b) ⊙ c")):
+        assert al.derive(y.sum(), wrt=a, names={}).forward[-1].text == f"loss = Σ {text}"
+    assert al.derive((a / (2 * b)).sum(), wrt=a, names={}).forward[-1].text == "loss = Σ a / (2 b)"
+
+
 def test_a_sign_in_front_of_a_product_changes_nothing_and_is_never_taken_for_a_difference():
     x = al.Tensor(V, requires_grad=True, name="x")
     for loss, code, text in [

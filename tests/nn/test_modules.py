@@ -284,6 +284,12 @@ def test_mistakes_in_using_modules_are_named():
 
 def test_repr_shows_the_architecture_with_shapes_and_counts():
     assert repr(nn.Linear(2, 1)) == "Linear(2, 1)   3 parameters  weight (2, 1), bias (1,)"
+    held = nn.Module()
+    held.scales, held.inner = (
+        [al.Tensor([1.0], requires_grad=True), al.Tensor(0.0)],
+        nn.Linear(1, 1),
+    )
+    assert "scales.0 (1,), scales.1 ()\n  inner: Linear" in repr(held)
     assert repr(nn.Sequential(Net())).splitlines() == [
         "Sequential                   59 parameters",
         "  0: Net                     scale (), offset (1,), frozen (1,)",

@@ -36,6 +36,22 @@ def test_a_rule_that_is_missing_or_for_nothing():
 
 
 @pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"domain": "positive"}, r"got domain='positive'\. Write domain=\{'x': 'positive'\}"),
+        ({"notation": "f({x})"}, r"got notation='f\(\{x\}\)'\. Write notation=call\('f'\)"),
+        ({"machine": "{x}"}, r"got 'machine', a field of the operations of this package alone"),
+    ],
+)
+def test_a_field_of_another_kind_or_of_the_package_alone(fields, message):
+    with pytest.raises(PrimitiveDefinitionError, match=message):
+
+        @al.primitive(x=keep, **fields)
+        def one(x):
+            return x
+
+
+@pytest.mark.parametrize(
     "rule",
     [
         lambda g, x: g,

@@ -89,6 +89,15 @@ def test_every_gradient_has_hints_that_give_away_more_and_more(make):
         task.hint(3)
 
 
+def test_a_parameter_of_a_module_is_called_as_on_the_worksheet():
+    loss = np.sum(al.nn.Sequential(al.nn.Linear(1, 1))(np.ones((2, 1))))
+    task = al.exercise(loss)
+    (bias,) = [name for name in task.names if name.endswith("bias")]
+    blank = next(line for line in task.worksheet().split() if line.endswith("_bias"))
+    assert task.check(**{blank: [2.0]}).marks[bias] == "right"
+    assert task.hint(blank, 3) == task.hint(bias, 3)
+
+
 def test_a_hint_is_asked_for_by_the_tensor_too():
     w = al.Tensor([1.0, 2.0], requires_grad=True)
     task = al.exercise(np.sum(w**2))
@@ -191,19 +200,26 @@ def test_a_worksheet_runs_and_its_blanks_are_not_there_yet():
     assert {f"d_{name}" for name in task.names} <= set(space)
 
 
-def test_empty_cells_of_a_table_are_empty():
-    task, _ = two_two_one()
-    assert al.grade(task, {"nobody": {}}).to_csv().splitlines()[1].endswith(",,,")
+def test_a_table_says_what_was_not_given_and_which_shape_is_wrong_and_leaves_cells_empty():
+    w = al.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    task = al.exercise(np.sum(w**2))
+    grades = al.grade(task, {"right": {"dw": [2.0, 4.0]}, "nobody": {}, "long": {"dw": np.ones(3)}})
+    right, nobody, long = grades.to_csv().splitlines()[1:]
+    assert right.endswith(",,,")
+    assert nobody.endswith("not given: w")
+    assert long.endswith('w,shape,"its shape is (3,), and that of w is (2,)"')
+    assert repr(grades) == str(grades)  # In a notebook.
+    assert repr(task.check()) == "w  not yet\n0 of 1 right"
 
 
 def test_hints_say_the_rule_of_each_path_and_what_is_picked_twice():
     task, _ = character_mlp()
     assert task.hint("bndiff").count("the gradients of bndiff2 and bnraw") == 1
-    assert task.hint("bndiff", 2).startswith("The sum of: bndiff ** 2: a power: multiply by")
+    assert task.hint("bndiff", 2).startswith("The sum of: bndiff ** 2: a power, so multiply by")
     assert " And of: bndiff * bnvar_inv: a product" in task.hint("bndiff", 2)
     assert "an entry that is picked several times gets the sum" in task.hint("C", 2)
     assert "several times" not in task.hint("logprobs", 2)  # One entry of each row.
-    assert "a difference: what arrives comes back with a minus" in task.hint("bnmeani", 2)
+    assert "a difference, so what arrives comes back with a minus" in task.hint("bnmeani", 2)
     assert "logit_maxes is the largest of entries of logits" in task.hint("logits", 2)
 
 
@@ -215,6 +231,13 @@ def test_a_worksheet_runs_on_the_values_that_come_with_it(name):
     asked = inspect.signature(space["loss_and_gradients"]).parameters
     progress = task.check(space["loss_and_gradients"](**{x: values[x] for x in asked}))
     assert set(progress.marks.values()) == {"not yet"}
+
+
+@pytest.mark.parametrize("f", [np.cumsum, np.linalg.inv, al.softmax, al.log_softmax, al.logsumexp])
+def test_a_hint_says_entry_by_entry_only_where_entries_stay_apart(f):
+    w = al.Tensor([[1.0, 2.0], [0.0, 3.0]], requires_grad=True, name="w")
+    assert "entry by entry" not in al.exercise(np.sum(f(w) ** 2)).hint("w", 2)
+    assert "entry by entry" in al.exercise(np.sum(np.tanh(w))).hint("w", 2)
 
 
 def test_a_hint_at_a_squared_error_says_its_rule():

@@ -183,7 +183,31 @@ def seen() -> None:
     assert_type(bool(al.check_grads(nn.Linear(2, 1), [np.ones(2)])), bool)
 
 
+def compiled() -> None:
+    @al.compile(backend="numpy")
+    def doubled(x: Floats, *, by: float = 2.0) -> Floats:
+        return x * by
+
+    assert_type(doubled(np.ones(2), by=3.0), Floats)
+    doubled.why.upper()
+    jacobian = al.compile(al.jacobian(per_entry), backend="numpy")
+    assert_type(jacobian.source, str)
+    net = nn.Linear(2, 1)
+
+    def loss(x: Floats) -> Tensor:
+        return al.mse(net(x), np.zeros((3, 1)))
+
+    step = al.compile(loss, optim.SGD(net.parameters(), lr=0.1))
+    step.run(2, np.ones((3, 2)))
+    assert_type(al.compile(al.no_grad()(net))(np.ones((3, 2))), Tensor)
+
+
 def recording() -> None:
+    @al.no_grad
+    def bare(x: Tensor) -> Floats:
+        return x.numpy()
+
+    assert_type(bare(Tensor(1.0)), Floats)
     with al.no_grad():
         assert_type(Tensor(1.0) * 2, Tensor)
     w = Tensor(2.0, requires_grad=True)
@@ -205,5 +229,6 @@ def main() -> None:
     spelling()
     transforms()
     seen()
+    compiled()
     recording()
     assert len(list(reductions())) == 2

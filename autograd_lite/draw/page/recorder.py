@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_lite.core.later import names_its_arguments
 from autograd_lite.draw.arguments import asked
 from autograd_lite.draw.formulas import is_inline
 from autograd_lite.draw.names import by_node
@@ -57,6 +58,7 @@ class Recorder:
     <Recorder of error: 7 steps, 0 to 24; .save("training.html") plays them back>
     """
 
+    @names_its_arguments
     def __init__(self, *, every: int = 1, max_frames: int = 200) -> None:
         check_counts("Recorder", every=every)
         check_counts("Recorder", 2, max_frames=max_frames)

@@ -141,8 +141,8 @@ def _images(
     side = math.isqrt(inputs)
     if shape is None and (side * side != inputs or side < 2):
         raise ValueError(
-            f"draw_weights: the {inputs} inputs of {name} are no square image. Say what they are: "
-            f"shape=(height, width)."
+            f"draw_weights: the {inputs} inputs of {name} are not a square image. Say what they "
+            f"are: shape=(height, width)."
         )
     high, wide = shape or (side, side)
     if high * wide != inputs:

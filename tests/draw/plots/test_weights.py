@@ -64,7 +64,7 @@ def test_many_images_are_bounded_and_it_says_so():
 @pytest.mark.parametrize(
     ("of", "arguments", "error", "message"),
     [
-        (nn.Linear(5, 2), {}, ValueError, r"the 5 inputs of Linear are no square image.*shape="),
+        (nn.Linear(5, 2), {}, ValueError, r"the 5 inputs of Linear are not a square image.*shape="),
         (nn.Linear(6, 2), {"shape": (2, 2)}, ValueError, "has 4 entries, and Linear has 6 inputs"),
         (nn.Conv2d(1, 1, 3), {"shape": (2, 2)}, ValueError, "leave shape= out"),
         (nn.Conv1d(1, 1, 3), {}, ValueError, r"has shape \(1, 1, 3\)"),
