@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autograd_lite.derive.layout import AT
@@ -18,7 +18,13 @@ from autograd_lite.derive.rounds import Printed
 from autograd_lite.derive.writing import NAME, Form
 from autograd_lite.program.expression import Name
 
-NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.5)?(?![\w.])")
+
+_LOOSE = re.compile(r"(^|[-+−=(\[,]) ?$")
+"""What a product needs no parentheses behind."""
+
+_UNNAMED = re.compile(r"(?<![^\W_])v(?:\d+|[₀-₉]+|_\{\d+)")
+"""The name of a value without one: v18 after six rounds is v21 after seven."""
 
 
 class UnfitError(Exception):
@@ -101,7 +107,7 @@ class Sizes:
     def _at(self, values: Sequence[int]) -> tuple[int, ...]:
         return tuple(values[i] for i in self.pair)
 
-    def _apart(self, pair: Sequence[int], values: Sequence[int]) -> set[int]:
+    def _apart(self, pair: Sequence[float], values: Sequence[int]) -> set[float]:
         """Return by how much numbers at both sizes are apart from some at all sizes."""
         return {x - y for x, y in zip(pair, self._at(values), strict=True)}
 
@@ -116,6 +122,7 @@ class Sizes:
         one, other = (said(x or own) for x in self.pair.values())
         if len(one) != len(other):
             raise UnfitError
+        self._alike = dict(zip(_unnamed(other), _unnamed(one), strict=False))
         found = [self._merged(x, y, form) for x, y in zip(one, other, strict=True)]
         return found, [(name, length) for length, name in self._used.items()]
 
@@ -134,40 +141,47 @@ class Sizes:
 
     def _text(self, one: str, other: str, form: Form, named: bool = True) -> str:
         """Return what two texts say, with names for lengths, or these as they are given."""
+        other = _UNNAMED.sub(lambda name: self._alike.get(name[0], name[0]), other)
         if one == other:
             return one
         if NUMBER.sub("0", one) != NUMBER.sub("0", other):
             raise UnfitError
-        numbers = map(int, NUMBER.findall(other))
+        numbers = map(float, NUMBER.findall(other))
 
         def said(found: re.Match[str]) -> str:
-            pair = int(found[0]), next(numbers)
+            pair = float(found[0]), next(numbers)
             if pair[0] == pair[1] or (not named and 0 in self.pair):
                 return found[0]
             of, times, plus = self._fitted(pair)
             if not named:
-                return str(times * math.prod(x.at[0] for x in of) + plus)
-            factors = [*([str(times)] if times > 1 else []),
+                return f"{times * math.prod(x.at[0] for x in of) + plus:.0f}"
+            factors = [*([f"{times:g}"] if times != 1 else []),
                        *(NAME[form](Name(self._called(x))) for x in of)]  # fmt: skip
             text = {"python": " * ", "text": " ", "latex": r" \, "}[form].join(factors)
             if plus:
-                text += f" {'+' if plus > 0 else '−' if form == 'text' else '-'} {abs(plus)}"
-            return f"({text})" if " " in text and is_bound(one, *found.span()) else text
+                text += f" {'+' if plus > 0 else '−' if form == 'text' else '-'} {abs(plus):g}"
+            is_tight = plus or not _LOOSE.search(one[: found.start()])
+            is_tight = is_tight or one[found.end() :].startswith(" **")
+            bound = is_tight and " " in text and is_bound(one, *found.span())
+            return f"({text})" if bound else text
 
         return NUMBER.sub(said, one)
 
-    def _fitted(self, pair: tuple[int, int]) -> tuple[tuple[Length, ...], int, int]:
-        """Return lengths, by what their product is multiplied, and what is added to it."""
+    def _fitted(self, pair: tuple[float, float]) -> tuple[tuple[Length, ...], float, float]:
+        """Return lengths, by what their product is multiplied, and what is added to it.
+
+        It is multiplied by whole numbers and a half of them: 2.5 may be half of 5.
+        """
         apart = [(self._apart(pair, x.at), x) for x in self._all]
         for (plus, *others), x in sorted(apart, key=lambda found: abs(min(found[0], key=abs))):
-            if not others:
+            if not others and plus.is_integer():
                 return (x,), 1, plus
         for count in (1, 2):
             for of in itertools.combinations(self._all, count):
                 at = self._at([math.prod(x) for x in zip(*(x.at for x in of), strict=True)])
-                if 0 not in at and pair[0] % at[0] == pair[1] % at[1] == 0 and (
-                    pair[0] // at[0] == pair[1] // at[1]):  # fmt: skip
-                    return of, pair[0] // at[0], 0
+                times, *others = {x / n if n else math.nan for x, n in zip(pair, at, strict=True)}
+                if not others and (2 * times).is_integer():
+                    return of, times, 0
         raise UnfitError
 
     def _called(self, length: Length) -> str:
@@ -176,3 +190,9 @@ class Sizes:
             self._names[length] = length.name or self._letters.pop(0)
         self._used[length] = self._names[length]
         return self._names[length]
+
+
+def _unnamed(said: Iterable[Any]) -> list[str]:
+    """Return the names of what has none in the user's code, in order."""
+    texts = (y for x in said for y in ([x] if isinstance(x, str) else x) if isinstance(y, str))
+    return list(dict.fromkeys(_UNNAMED.findall("\n".join(texts))))

@@ -381,9 +381,15 @@ def _loops_in(source: str) -> list[tuple[int, int, str]]:
     except SyntaxError:  # A cell of a notebook may have more than Python.
         return []
     return [
-        (node.lineno, node.end_lineno or node.lineno, x.target.id)
+        (node.lineno, node.end_lineno or node.lineno, _index(x.target, x.iter))
         for node in ast.walk(tree)
         if isinstance(node, ast.For | ast.ListComp | ast.GeneratorExp)
         for x in ([node] if isinstance(node, ast.For) else node.generators)
-        if isinstance(x.target, ast.Name)
     ]
+
+
+def _index(target: ast.expr, over: ast.expr) -> str:
+    """Return the index of a loop; "_" if it has none, as ``for x, y in zip(xs, ys)``."""
+    if isinstance(target, ast.Tuple) and ast.unparse(over).startswith("enumerate("):
+        target = target.elts[0]
+    return target.id if isinstance(target, ast.Name) else "_"
