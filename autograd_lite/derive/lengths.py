@@ -26,6 +26,11 @@ _LOOSE = re.compile(r"(^|[-+−=(\[,]) ?$")
 _UNNAMED = re.compile(r"(?<![^\W_])v(?:\d+|[₀-₉]+|_\{\d+)")
 """The name of a value without one: v18 after six rounds is v21 after seven."""
 
+_SHARE = re.compile(
+    r"(?<![\w.])(\d+)( ?/ ?)\((\d+)(?: \* | )([^()]+)\)|\\frac\{(\d+)\}\{(\d+) \\, "
+)
+"""A number over a multiple of lengths: ``2 / (2 * n)``."""
+
 
 class UnfitError(Exception):
     """What is printed at other lengths differs in more than numbers that follow from them."""
@@ -165,7 +170,7 @@ class Sizes:
             bound = is_tight and " " in text and is_bound(one, *found.span())
             return f"({text})" if bound else text
 
-        return NUMBER.sub(said, one)
+        return _SHARE.sub(_cancelled, NUMBER.sub(said, one))
 
     def _fitted(self, pair: tuple[float, float]) -> tuple[tuple[Length, ...], float, float]:
         """Return lengths, by what their product is multiplied, and what is added to it.
@@ -190,6 +195,17 @@ class Sizes:
             self._names[length] = length.name or self._letters.pop(0)
         self._used[length] = self._names[length]
         return self._names[length]
+
+
+def _cancelled(share: re.Match[str]) -> str:
+    """Write a number over a multiple of lengths with what does not cancel: ``1 / n``."""
+    top, over, count, lengths, *latex = share.groups()
+    top, count = map(int, (top, count) if top else latex)
+    if top % count:
+        return share[0]
+    if not over:
+        return rf"\frac{{{top // count}}}{{"
+    return f"{top // count}{over}" + (f"({lengths})" if " " in lengths else lengths)
 
 
 def _unnamed(said: Iterable[Any]) -> list[str]:

@@ -87,8 +87,8 @@ class Loops:
                 self._find_sums(start, stop)
         self.loops.sort(key=lambda loop: loop.start)
 
-    def _nests(self) -> list[list[str]]:
-        """Return the indices of the user's loops around each line, the outermost first."""
+    def _nests(self) -> list[list[tuple[str, int]]]:
+        """Return the indices of the user's loops around each line, and where they start."""
         files = {line.source.file for line in self.lines if line.source}
         loops = {file: _loops_in("".join(linecache.getlines(file))) for file in files}
         return [
@@ -374,8 +374,8 @@ def _term(name: str, sign: int, e: Expression) -> Term:
 
 
 @functools.lru_cache(64)
-def _loops_in(source: str) -> list[tuple[int, int, str]]:
-    """Return the loops of a file: their first and last lines, and their indices."""
+def _loops_in(source: str) -> list[tuple[int, int, tuple[str, int]]]:
+    """Return the loops of a file: their first and last lines, their indices, and the first ones."""
     try:
         tree = ast.parse(source)
     except SyntaxError:  # A cell of a notebook may have more than Python.
@@ -388,8 +388,12 @@ def _loops_in(source: str) -> list[tuple[int, int, str]]:
     ]
 
 
-def _index(target: ast.expr, over: ast.expr) -> str:
-    """Return the index of a loop; "_" if it has none, as ``for x, y in zip(xs, ys)``."""
-    if isinstance(target, ast.Tuple) and ast.unparse(over).startswith("enumerate("):
+def _index(target: ast.expr, over: ast.expr) -> tuple[str, int]:
+    """Return the index of a loop, "_" if it has none as ``for x, y in z``, and the first."""
+    function, *args = [over.func, *over.args] if isinstance(over, ast.Call) else [over]
+    called, start = ast.unparse(function), args[0] if len(args) > 1 else None
+    if isinstance(target, ast.Tuple) and called == "enumerate":
         target = target.elts[0]
-    return target.id if isinstance(target, ast.Name) else "_"
+    first = start.value if called == "range" and isinstance(start, ast.Constant) else 0
+    index = target.id if isinstance(target, ast.Name) else "_"
+    return index, first if isinstance(first, int) else 0

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lines import Line
 from autograd_lite.derive.writer import Steps
 from autograd_lite.graph.cotangents import cotangents
-from autograd_lite.program.expression import walk
+from autograd_lite.program.expression import Expression, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +23,26 @@ class Rounded:
     Attributes
     ----------
     ulps : float
-        The largest difference, in units in the last place of the largest entry: a small one is
-        what is left of others that cancel, and has their rounding.
+        The largest difference, in units in the last place of the largest entry, or term of a
+        sum: a small one is what is left of others that cancel, and has their rounding.
     where : tuple of int
         At which entry.
     since : Line or None
         The first line on the way to it that gives another number than autodiff has.
+    code : str
+        What is printed of that line: its first statement.
     """
 
     ulps: float
     where: tuple[int, ...] = ()
     since: Line | None = None
+    code: str = ""
 
     def __str__(self) -> str:
         if not self.ulps:
             return "as autodiff, to the last bit"
         at = f" at {self.where}" if self.where else ""
-        since = f"; first rounded otherwise: {self.since.code}" if self.since else ""
+        since = f"; first rounded otherwise: {self.code}" if self.since else ""
         return f"{self.ulps:.2g} ulp from autodiff{at}{since}"
 
 
@@ -66,8 +70,11 @@ class Rounding(dict[str, Rounded]):
         return "\n".join(f"{name}: {rounded}" for name, rounded in self.items())
 
 
-def compare_rounding(derivation: Steps) -> Rounding:
-    """Run the code line by line on the recorded values, beside autodiff; see `Derivation`."""
+def compare_rounding(derivation: Steps, printed: Mapping[str, str]) -> Rounding:
+    """Run the code line by line on the recorded values, beside autodiff; see `Derivation`.
+
+    - `printed`: statements as they are printed, where that has lengths by name.
+    """
     arrived = cotangents(derivation.graph).arrived
     space = namespace(derivation.lines) | derivation.arguments
     apart: dict[str, tuple[float, tuple[int, ...]]] = {}
@@ -76,7 +83,7 @@ def compare_rounding(derivation: Steps) -> Rounding:
             exec(line.code, space)
             true = line.node.value if line.node else arrived.get(line.of.id if line.of else "")
             if true is not None:
-                apart[line.name] = in_ulps(space[line.name], true)
+                apart[line.name] = in_ulps(space[line.name], true, *_terms(line.expression))
     uses = _uses(derivation)
     found = Rounding()
     for name, gradient in derivation.gradients.items():
@@ -89,20 +96,35 @@ def compare_rounding(derivation: Steps) -> Rounding:
             ),
             None,
         )
-        found[name] = Rounded(ulps, where, since if ulps else None)
+        first, *more = since.code.split("\n") if since and ulps else [""]
+        code = printed.get(first, first) + (" …" if more else "")
+        found[name] = Rounded(ulps, where, since if ulps else None, code)
     return found
 
 
-def in_ulps(ours: Any, true: Any) -> tuple[float, tuple[int, ...]]:
-    """Return the largest difference in units in the last place of the largest entry, and where."""
+def _terms(e: Expression) -> Iterator[Any]:
+    """Yield the values that a sum adds up."""
+    waiting = [e]
+    for x in waiting:
+        if x.operation in (ops.add, ops.subtract, ops.negative) and (x is e or x.name is None):
+            waiting += x.operands
+        else:
+            yield x.value
+
+
+def in_ulps(ours: Any, true: Any, *terms: Any) -> tuple[float, tuple[int, ...]]:
+    """Return the largest difference in units in the last place of the largest entry, and where.
+
+    - `terms`: what this is a sum of, of which the largest entry may be.
+    """
     true = np.asarray(true)
     if true.dtype.kind != "f":  # Nothing is rounded there.
         return 0.0, ()
     with np.errstate(all="ignore"):
         gap = np.abs(np.broadcast_to(ours, true.shape) - true)
         gap = np.where((ours == true) | (np.isnan(ours) & np.isnan(true)), 0, gap)
-        finite = np.abs(true[np.isfinite(true)])
-        unit = np.spacing(finite.max(initial=np.finfo(true.dtype).tiny))
+        sizes = np.concatenate([np.abs(np.ravel(x)).astype(true.dtype) for x in (true, *terms)])
+        unit = np.spacing(sizes[np.isfinite(sizes)].max(initial=np.finfo(true.dtype).tiny))
     if not gap.size or not gap.any():
         return 0.0, ()
     where = np.unravel_index(np.argmax(gap), gap.shape)

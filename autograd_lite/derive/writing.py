@@ -61,7 +61,7 @@ def write_whole(expression: Expression, form: Form) -> Written:
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
         texts[part.number] = _written(part, texts, form)
-    return texts[expression.number]
+    return _minus(expression, texts, form) or texts[expression.number]
 
 
 def changes_sign(term: Written) -> bool:
@@ -151,6 +151,9 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
         re.search(r" (%|//) ", given[0].text) or _begins_with_truth(e.operands[0])
     ):
         given = [given[0]._replace(precedence=SUM)]  # -(a % b) is not -a % b.
+    if e.operation is ops.negative and e.operands[0].operation is ops.negative and (
+        e.operands[0].name is None):  # fmt: skip
+        return texts[e.operands[0].operands[0].number]
     if form != "python":
         special = _special(e, given, texts, form)
         if special is not None:
@@ -347,6 +350,11 @@ def _special(
             x = e.operands[one]
             if x.is_number and (x.value == np.ones(1)).all() and e.operands[other].dtype == bool:
                 return given[other]
+    if e.operation in OPPOSITE:
+        given[0] = _minus(e.operands[0], texts, form) or given[0]
+    if e.operation is ops.subtract and _is_unbroken(e.operands[1], given[1]):
+        minus = "−" if form == "text" else "-"
+        return Written(f"{given[0].text} {minus} {given[1].text}", SUM)
     if _swaps_last_two(e):
         return write_operation(ops.transpose, given, style=form)
     if form == "text" and e.operation is ops.expand_dims:
@@ -358,6 +366,20 @@ def _special(
         dot = r" \cdot " if form == "latex" else " · "
         return Written(dot.join(_bracketed(x, form) for x in given), MATRIX_PRODUCT)
     return None
+
+
+def _is_unbroken(e: Expression, written: Written) -> bool:
+    """Return whether a minus may stand before something without parentheses."""
+    return e.name is None and e.operation is ops.sum and written.precedence == SUM
+
+
+def _minus(e: Expression, texts: dict[int, Written], form: Form) -> Written | None:
+    """Write minus a sum where it is a term; a factor has parentheses."""
+    if form == "python" or e.name is not None or e.operation is not ops.negative:
+        return None
+    (x,), minus = e.operands, "−" if form == "text" else "-"
+    given = texts[x.number]
+    return Written(minus + given.text, SUM) if _is_unbroken(x, given) else None
 
 
 def column_and_row(e: Expression) -> tuple[Expression, Expression] | None:
@@ -436,6 +458,8 @@ def write_number(value: Any, form: Form = "python") -> Written:
         text = sign + infinity if np.isinf(number) else none
         return Written(text, PRODUCT if sign else ATOM)
     text = repr(int(number)) if float(number).is_integer() and abs(number) < 2**53 else repr(number)
+    if array.dtype.kind == "f" and (zeros := len(text) - len(text.rstrip("0"))) > 5:  # -1e9
+        text = f"{text[:-zeros]}e{zeros}"
     constant = _constant(number, form) if len(text) > 8 else None
     if constant is not None:
         return constant
@@ -517,9 +541,9 @@ def _complex(number: complex, form: Form) -> str:
 def _power_of_ten(text: str, form: Form) -> Written:
     """Write 1e-05 as mathematics."""
     digits, _, exponent = text.partition("e")
-    exponent = str(int(exponent))
+    exponent, times = str(int(exponent)), r" \cdot " if form == "latex" else "·"
+    factor = digits[:-1] if digits in ("1", "-1") else f"{digits}{times}"
     if form == "latex":
-        factor = "" if digits == "1" else rf"{digits} \cdot "
         return Written(f"{factor}10^{{{exponent}}}", PRODUCT if factor else POWER)
-    factor = "" if digits == "1" else f"{digits}·".replace("-", "−")
+    factor = factor.replace("-", "−")
     return Written(f"{factor}10{exponent.translate(RAISED)}", PRODUCT if factor else POWER)

@@ -447,6 +447,7 @@ def test_a_sign_in_front_of_a_product_changes_nothing_and_is_never_taken_for_a_d
     for loss, code, text in [
         (-(x / 2) * 3, "-x / 2 * 3", "3 (−(x / 2))"),
         (-(x**2), "-x ** 2", "−x²"),
+        (-np.negative(x), "x", "x"),
         ((-x) ** 2, "(-x) ** 2", "(−x)²"),
         (-(x * x), "-x * x", "−x ⊙ x"),
     ]:
@@ -463,6 +464,10 @@ def test_numbers_are_written_as_people_do():
     assert "2 / n * (x + 1e-05)" in str(derivation)
     assert "2/n (x + 10⁻⁵)" in derivation.text
     assert r"\frac{2}{n} \, \left(x + 10^{-5}\right)" in derivation.latex
+    derivation = al.derive(-np.sum(np.where(np.eye(3)[0] > 0, -1e9, x)) - np.sum(x), names={})
+    assert "-1e9, x" in derivation.code
+    assert "loss = −Σ where(mask, −10⁹, x) − Σ x\n" in derivation.text
+    assert r"= -\sum" in derivation.latex.replace("&", "")
 
 
 def test_scalar_networks_are_written_without_signs_of_matrices():

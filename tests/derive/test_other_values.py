@@ -342,6 +342,7 @@ def by_a_number(X, y, w):
         (by_named_lengths, 2, ["count = len(X)", "width = len(w)", "2 / count", "2 / width"]),
         (by_a_number, 4, ["loss = np.sum(v1 ** 2) / 4"]),
         (lambda X, y, w: np.mean((X @ w - y) ** 2), 2, ["n = len(X)", "2 / n * v1"]),
+        (lambda X, y, w: np.sum((X @ w - y) ** 2) / (2 * len(y)), 5, ["= 1 / n * v1"]),
         (by_rows_themselves, 5, ["0.5 * n * np.log(2", "for i in range(n):", "v1s = [None] * n"]),
         (lambda X, y, w: np.sum(np.tanh(X @ w - y)), 5, ["1 - v1 ** 2"]),
         (lambda X, y, w: np.mean(np.tanh(X @ w)[: len(y)] * y), 5, ["/ n"]),
@@ -368,6 +369,7 @@ def test_lengths_of_a_recorded_loss_have_names_in_every_form_and_in_proofs():
     for form in (derivation.code, derivation.unrolled_code, derivation.text, derivation.latex):
         assert "5" not in re.sub("#.*", "", form)
     assert derivation.formula() == "∂L/∂w = 2/n xᵀ (x w − y)"
+    assert all("2 / n" in x.code for x in derivation.rounding.values() if x.ulps)
     assert derivation.equals("2 / n * x.T @ (x @ w - y)")
 
 
