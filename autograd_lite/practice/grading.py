@@ -70,7 +70,9 @@ class Grades:
 
     def __str__(self) -> str:
         rows = [("who", "right", "first wrong", "mistake")]
-        rows += [(m.who, f"{m.right}/{m.total}", m.first_wrong, m.mistake) for m in self.marks]
+        for m in self.marks:
+            mistake = m.mistake or f"{m.missing} not given" * (m.missing > 0)
+            rows.append((m.who, f"{m.right}/{m.total}", m.first_wrong, mistake))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -167,7 +169,8 @@ def _mark(task: Exercise, who: str, given: Mapping[str, Any] | Callable[[], Any]
     missing = sum(mark == OPEN for mark in progress.marks.values())
     name = progress.first_wrong
     if name is None or progress.comparison is None:
-        return Mark(who, right, total, missing=missing)
+        mistake = next((x for x in progress.marks.values() if x not in (RIGHT, OPEN)), "")
+        return Mark(who, right, total, "", mistake, missing=missing)
     found = progress.comparison[name].diagnosis
     title, kind = (found.title, found.name) if found is not None else (progress.marks[name], "")
     return Mark(who, right, total, name, title, kind or "wrong", missing)
