@@ -62,9 +62,9 @@ def derive(
     ----------
     loss : Tensor with one entry, or callable
         What is differentiated: a computation that was recorded, or a function of arrays.
-    *args : array_like
-        Where to call the function; it is differentiated by all of them that hold floating-point
-        numbers. The derivation uses the names of its parameters and of its variables.
+    *args : array_like, or dicts and lists of arrays
+        Where to call the function; it is differentiated by all arrays of floating-point numbers.
+        They have the names of its parameters and variables, and of keys: ``params["W1"]`` is W1.
     wrt : "all", Tensor, str, or iterable of Tensor or str, optional
         By what: tensors or their names; "all" is every tensor that has a name, inner ones, too. By
         default every leaf that requires a gradient.
@@ -115,23 +115,6 @@ def derive(
     loss = ½ Σ (out − y)²
     δout = (out − y) ⊙ out ⊙ (1 − out)
     ∂L/∂w = Xᵀ δout
-
-    Number by number:
-
-    >>> def network(w1, w2, x, y):
-    ...     h = al.sigmoid(w1 * x)
-    ...     out = w2 * h
-    ...     return (out - y) ** 2
-    >>> print(al.derive(network, 0.5, 2.0, 3.0, 1.0, wrt=["w1", "w2"], chain=True).text)
-    h = σ(w₁ x)
-    out = w₂ h
-    loss = (out − y)²
-    ∂L/∂out = 2 (out − y)
-    ∂out/∂w₂ = h
-    ∂out/∂h = w₂
-    ∂h/∂w₁ = h (1 − h) x
-    ∂L/∂w₁ = ∂L/∂out ∂out/∂h ∂h/∂w₁
-    ∂L/∂w₂ = ∂L/∂out ∂out/∂w₂
     """
     from autograd_lite.derive.arguments import derived
 

@@ -153,23 +153,21 @@ def _flat(
     found = {x: flatten(value, x) for x, value in given.items() if _is_nest(value)}
     if not found:
         return f, given, {}
-    words = {path: re.findall(r"\w+", path) for leaves in found.values() for path, _ in leaves}
-    ends = Counter([*(x[-1] for x in words.values()), *(given.keys() - found)])
-    names = {path: x[-1] for path, x in words.items() if x[-1].isidentifier() and ends[x[-1]] == 1}
     leaves = [leaf for x, value in given.items() for leaf in found.get(x, [(x, value)])]
-    shapes = [(rebuild(x, [None] * len(found[name])), len(found[name])) if name in found else None
-              for name, x in given.items()]  # fmt: skip
+    nest = {x: value if x in found else None for x, value in given.items()}
+    nest = rebuild(nest, [None] * len(leaves))
 
     @functools.wraps(f)
     def of_leaves(*leaves: Any) -> Any:
-        left = iter(leaves)
-        return f(*(rebuild(x[0], [*itertools.islice(left, x[1])]) if x else next(left)
-                   for x in shapes))  # fmt: skip
+        return f(*rebuild(nest, leaves).values())
 
-    for path, text in _as_unpacked(of_leaves, dict(leaves)).items():
-        if path in words and text not in {*names.values(), *given}:
-            names.setdefault(path, text)
-    names = {x: names.get(x, "_".join(words.get(x, [x]))) for x, _ in leaves}
+    words = {path: re.findall(r"\w+", path) for path, _ in leaves}
+    ends = {path: ["_".join(x[-k:]) for k in range(1, len(x) + 1)] for path, x in words.items()}
+    counts = Counter(x for y in ends.values() for x in y)
+    told = _as_unpacked(of_leaves, dict(leaves))
+    names = {path: path if path in given else next(
+        y for y in (x[0], told.get(path, ""), *x) if y.isidentifier() and counts[y] == (y in x))
+        for path, x in ends.items()}  # fmt: skip
     parts = {x: [names[path] for path, _ in leaves] for x, leaves in found.items()}
     return of_leaves, {names[x]: leaf for x, leaf in leaves}, parts
 

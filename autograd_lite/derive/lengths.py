@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autograd_lite.derive.layout import AT
@@ -19,9 +19,6 @@ from autograd_lite.derive.writing import NAME, Form
 from autograd_lite.program.expression import Name
 
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.5)?(?![\w.])")
-
-_LOOSE = re.compile(r"(^|[-+−=(\[,]) ?$")
-"""What a product needs no parentheses behind."""
 
 _UNNAMED = re.compile(r"(?<![^\W_])v(?:\d+|[₀-₉]+|_\{\d+)")
 """The name of a value without one: v18 after six rounds is v21 after seven."""
@@ -127,7 +124,8 @@ class Sizes:
         one, other = (said(x or own) for x in self.pair.values())
         if len(one) != len(other):
             raise UnfitError
-        self._alike = dict(zip(_unnamed(other), _unnamed(one), strict=False))
+        texts = (str([x[:4] if isinstance(x, tuple) else x for x in said]) for said in (other, one))
+        self._alike = dict(zip(*(dict.fromkeys(_UNNAMED.findall(x)) for x in texts), strict=False))
         found = [self._merged(x, y, form) for x, y in zip(one, other, strict=True)]
         return found, [(name, length) for length, name in self._used.items()]
 
@@ -165,24 +163,21 @@ class Sizes:
             text = {"python": " * ", "text": " ", "latex": r" \, "}[form].join(factors)
             if plus:
                 text += f" {'+' if plus > 0 else '−' if form == 'text' else '-'} {abs(plus):g}"
-            is_tight = plus or not _LOOSE.search(one[: found.start()])
-            is_tight = is_tight or one[found.end() :].startswith(" **")
-            bound = is_tight and " " in text and is_bound(one, *found.span())
-            return f"({text})" if bound else text
+            is_term = not plus and one[: found.start()].endswith(("= ", "+ ", "- ", "− "))
+            if " " not in text or (is_term and not one.startswith(" **", found.end())):
+                return text
+            return f"({text})" if is_bound(one, *found.span()) else text
 
         return _SHARE.sub(_cancelled, NUMBER.sub(said, one))
 
     def _fitted(self, pair: tuple[float, float]) -> tuple[tuple[Length, ...], float, float]:
-        """Return lengths, by what their product is multiplied, and what is added to it.
-
-        It is multiplied by whole numbers and a half of them: 2.5 may be half of 5.
-        """
+        """Return lengths, by what their product is multiplied, and what is added to it."""
         apart = [(self._apart(pair, x.at), x) for x in self._all]
         for (plus, *others), x in sorted(apart, key=lambda found: abs(min(found[0], key=abs))):
             if not others and plus.is_integer():
                 return (x,), 1, plus
         for count in (1, 2):
-            for of in itertools.combinations(self._all, count):
+            for of in itertools.combinations_with_replacement(self._all, count):
                 at = self._at([math.prod(x) for x in zip(*(x.at for x in of), strict=True)])
                 times, *others = {x / n if n else math.nan for x, n in zip(pair, at, strict=True)}
                 if not others and (2 * times).is_integer():
@@ -206,9 +201,3 @@ def _cancelled(share: re.Match[str]) -> str:
     if not over:
         return rf"\frac{{{top // count}}}{{"
     return f"{top // count}{over}" + (f"({lengths})" if " " in lengths else lengths)
-
-
-def _unnamed(said: Iterable[Any]) -> list[str]:
-    """Return the names of what has none in the user's code, in order."""
-    texts = (y for x in said for y in ([x] if isinstance(x, str) else x) if isinstance(y, str))
-    return list(dict.fromkeys(_UNNAMED.findall("\n".join(texts))))

@@ -390,10 +390,8 @@ def _loops_in(source: str) -> list[tuple[int, int, tuple[str, int]]]:
 
 def _index(target: ast.expr, over: ast.expr) -> tuple[str, int]:
     """Return the index of a loop, "_" if it has none as ``for x, y in z``, and the first."""
-    function, *args = [over.func, *over.args] if isinstance(over, ast.Call) else [over]
-    called, start = ast.unparse(function), args[0] if len(args) > 1 else None
-    if isinstance(target, ast.Tuple) and called == "enumerate":
+    text = ast.unparse(over)
+    if isinstance(target, ast.Tuple) and text.startswith("enumerate("):
         target = target.elts[0]
-    first = start.value if called == "range" and isinstance(start, ast.Constant) else 0
-    index = target.id if isinstance(target, ast.Name) else "_"
-    return index, first if isinstance(first, int) else 0
+    start = re.match(r"range\((\d+),", text)
+    return target.id if isinstance(target, ast.Name) else "_", int(start[1]) if start else 0

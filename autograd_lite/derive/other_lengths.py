@@ -203,9 +203,8 @@ class _Finder:
         primes = (x for x in itertools.count(7) if all(x % y for y in (2, 3, 5, 7)) or x == 7)
         found: dict[Group, tuple[int, int]] = {}
         for length in sorted({n for *_, n in axes if n > 1} - fixed, reverse=True):
-            known = any(abs(x - length) < 3 or (x and x % length == 0) for x in said)
-            known = known or any((x * length).is_integer() for x in shares)
-            known = known or self.own.made < FEW_MADE
+            known = self.own.made < FEW_MADE or any((x * length).is_integer() for x in shares)
+            known = known or any(abs(x - length) < 3 or (x and x % length == 0) for x in said)
             left = [x for x in axes if x[2] == length]
             rows = length <= SMALL and sum(k == 0 for _, k, _ in left) > 1
             while left and (known or (rows and left[0][1] == 0)):
@@ -214,8 +213,7 @@ class _Finder:
                     group = together(left, others[0], self._runs)
                     if self._runs({group: others[1]}) == math.inf:
                         break
-                less = 1 + (length > 3)  # A loop may leave out the last row.
-                fewer = length - less * (others[1] % length > 0 and length < LARGE)
+                fewer = length - (1 + (length > 3)) * (others[1] % length > 0 and length < LARGE)
                 if self._runs({group: fewer}) < math.inf:  # Labels pick from as many rows or more.
                     group = together(left, fewer, self._runs)
                 if self._runs({group: others[1]}) == math.inf == self._runs({group: fewer}):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lines import Line
 from autograd_lite.derive.writer import Steps
 from autograd_lite.graph.cotangents import cotangents
-from autograd_lite.program.expression import Expression, walk
+from autograd_lite.program.expression import walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,17 @@ class Rounded:
         At which entry.
     since : Line or None
         The first line on the way to it that gives another number than autodiff has.
-    code : str
-        What is printed of that line: its first statement.
     """
 
     ulps: float
     where: tuple[int, ...] = ()
     since: Line | None = None
-    code: str = ""
 
     def __str__(self) -> str:
         if not self.ulps:
             return "as autodiff, to the last bit"
         at = f" at {self.where}" if self.where else ""
-        since = f"; first rounded otherwise: {self.code}" if self.since else ""
+        since = f"; first rounded otherwise: {self.since.name}" if self.since else ""
         return f"{self.ulps:.2g} ulp from autodiff{at}{since}"
 
 
@@ -70,11 +67,8 @@ class Rounding(dict[str, Rounded]):
         return "\n".join(f"{name}: {rounded}" for name, rounded in self.items())
 
 
-def compare_rounding(derivation: Steps, printed: Mapping[str, str]) -> Rounding:
-    """Run the code line by line on the recorded values, beside autodiff; see `Derivation`.
-
-    - `printed`: statements as they are printed, where that has lengths by name.
-    """
+def compare_rounding(derivation: Steps) -> Rounding:
+    """Run the code line by line on the recorded values, beside autodiff; see `Derivation`."""
     arrived = cotangents(derivation.graph).arrived
     space = namespace(derivation.lines) | derivation.arguments
     apart: dict[str, tuple[float, tuple[int, ...]]] = {}
@@ -83,7 +77,9 @@ def compare_rounding(derivation: Steps, printed: Mapping[str, str]) -> Rounding:
             exec(line.code, space)
             true = line.node.value if line.node else arrived.get(line.of.id if line.of else "")
             if true is not None:
-                apart[line.name] = in_ulps(space[line.name], true, *_terms(line.expression))
+                e = line.expression
+                terms = e.operands if e.operation in (ops.add, ops.subtract) else ()
+                apart[line.name] = in_ulps(space[line.name], true, *(x.value for x in terms))
     uses = _uses(derivation)
     found = Rounding()
     for name, gradient in derivation.gradients.items():
@@ -96,26 +92,14 @@ def compare_rounding(derivation: Steps, printed: Mapping[str, str]) -> Rounding:
             ),
             None,
         )
-        first, *more = since.code.split("\n") if since and ulps else [""]
-        code = printed.get(first, first) + (" …" if more else "")
-        found[name] = Rounded(ulps, where, since if ulps else None, code)
+        found[name] = Rounded(ulps, where, since if ulps else None)
     return found
-
-
-def _terms(e: Expression) -> Iterator[Any]:
-    """Yield the values that a sum adds up."""
-    waiting = [e]
-    for x in waiting:
-        if x.operation in (ops.add, ops.subtract, ops.negative) and (x is e or x.name is None):
-            waiting += x.operands
-        else:
-            yield x.value
 
 
 def in_ulps(ours: Any, true: Any, *terms: Any) -> tuple[float, tuple[int, ...]]:
     """Return the largest difference in units in the last place of the largest entry, and where.
 
-    - `terms`: what this is a sum of, of which the largest entry may be.
+    - `terms`: of which it is the sum: the entry may be one of theirs.
     """
     true = np.asarray(true)
     if true.dtype.kind != "f":  # Nothing is rounded there.

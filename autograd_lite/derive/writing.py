@@ -36,6 +36,8 @@ Form = Literal["python", "latex", "text"]
 NAME: dict[Form, Callable[[Name], str]] = {"python": str, "latex": latex_name, "text": text_name}
 """How a name is written."""
 
+_MINUS: dict[Form, str] = {"python": "-", "latex": "-", "text": "−"}
+
 UNBROKEN = (ops.sum, ops.matmul)
 """What a number may stand before without parentheses: ``2 Σ x``, ``2 Xᵀ δ``."""
 
@@ -61,7 +63,7 @@ def write_whole(expression: Expression, form: Form) -> Written:
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
         texts[part.number] = _written(part, texts, form)
-    return _minus(expression, texts, form) or texts[expression.number]
+    return _minus(expression, texts, form)
 
 
 def changes_sign(term: Written) -> bool:
@@ -151,8 +153,7 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
         re.search(r" (%|//) ", given[0].text) or _begins_with_truth(e.operands[0])
     ):
         given = [given[0]._replace(precedence=SUM)]  # -(a % b) is not -a % b.
-    if e.operation is ops.negative and e.operands[0].operation is ops.negative and (
-        e.operands[0].name is None):  # fmt: skip
+    if e.operation is ops.negative and _is_bare(e.operands[0], ops.negative):
         return texts[e.operands[0].operands[0].number]
     if form != "python":
         special = _special(e, given, texts, form)
@@ -351,10 +352,10 @@ def _special(
             if x.is_number and (x.value == np.ones(1)).all() and e.operands[other].dtype == bool:
                 return given[other]
     if e.operation in OPPOSITE:
-        given[0] = _minus(e.operands[0], texts, form) or given[0]
-    if e.operation is ops.subtract and _is_unbroken(e.operands[1], given[1]):
-        minus = "−" if form == "text" else "-"
-        return Written(f"{given[0].text} {minus} {given[1].text}", SUM)
+        if _is_bare(e.operands[0], ops.negative):
+            given[0] = _minus(e.operands[0], texts, form)
+        if e.operation is ops.subtract and _is_bare(e.operands[1], ops.sum):
+            return Written(f"{given[0].text} {_MINUS[form]} {given[1].text}", SUM)
     if _swaps_last_two(e):
         return write_operation(ops.transpose, given, style=form)
     if form == "text" and e.operation is ops.expand_dims:
@@ -368,18 +369,15 @@ def _special(
     return None
 
 
-def _is_unbroken(e: Expression, written: Written) -> bool:
-    """Return whether a minus may stand before something without parentheses."""
-    return e.name is None and e.operation is ops.sum and written.precedence == SUM
+def _is_bare(e: Expression, operation: Primitive) -> bool:
+    return e.name is None and e.operation is operation
 
 
-def _minus(e: Expression, texts: dict[int, Written], form: Form) -> Written | None:
-    """Write minus a sum where it is a term; a factor has parentheses."""
-    if form == "python" or e.name is not None or e.operation is not ops.negative:
-        return None
-    (x,), minus = e.operands, "−" if form == "text" else "-"
-    given = texts[x.number]
-    return Written(minus + given.text, SUM) if _is_unbroken(x, given) else None
+def _minus(e: Expression, texts: dict[int, Written], form: Form) -> Written:
+    """Write a term; minus a sum needs no parentheses there."""
+    if form == "python" or not (_is_bare(e, ops.negative) and _is_bare(e.operands[0], ops.sum)):
+        return texts[e.number]
+    return Written(_MINUS[form] + texts[e.operands[0].number].text, SUM)
 
 
 def column_and_row(e: Expression) -> tuple[Expression, Expression] | None:

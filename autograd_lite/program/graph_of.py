@@ -6,7 +6,6 @@ comparisons and masks, positions, and what requires no gradient. Both together a
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import FrameType
@@ -83,7 +82,7 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
 
     bound: list[tuple[str, Tensor]] = []
     last: dict[str, Tensor] = {}
-    code = getattr(inspect.unwrap(f), "__code__", None)
+    code = getattr(getattr(f, "__wrapped__", f), "__code__", None)
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_code is code:

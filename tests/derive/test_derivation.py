@@ -590,6 +590,11 @@ def by_unpacking(net, x):
         (by_keys, {"W1": np.eye(3), "b1": np.zeros(3), "W2": np.ones((3, 1))}, "W1 b1 W2"),
         (by_unpacking, [(np.eye(3), np.zeros(3)), (np.eye(3), np.ones(3))], "W1 b1 W2 b2"),
         (lambda net, x: np.sum(net[0][0] * net[0][1] * x), [(np.ones(3), 2.0)], "net_0_0 net_0_1"),
+        (
+            lambda net, x: np.sum(net["a"]["W"] * net["b"]["W"] * x),
+            {k: {"W": np.ones(3)} for k in "ab"},
+            "a_W b_W",
+        ),
         (lambda net, x: np.sum(net["x"] * x), {"x": np.ones(3)}, "net_x"),
     ],
 )

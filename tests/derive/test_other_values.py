@@ -369,7 +369,7 @@ def test_lengths_of_a_recorded_loss_have_names_in_every_form_and_in_proofs():
     for form in (derivation.code, derivation.unrolled_code, derivation.text, derivation.latex):
         assert "5" not in re.sub("#.*", "", form)
     assert derivation.formula() == "∂L/∂w = 2/n xᵀ (x w − y)"
-    assert all("2 / n" in x.code for x in derivation.rounding.values() if x.ulps)
+    assert " / " not in str(derivation.rounding)
     assert derivation.equals("2 / n * x.T @ (x @ w - y)")
 
 
