@@ -349,7 +349,8 @@ def test_algebra_refutes_nothing_that_no_sample_refutes():
 def test_a_mask_that_a_function_makes_stays_what_it_is():
     def f(x, w):
         s = np.where(np.triu(np.ones((3, 3), dtype=bool), 1), -1e9, w * x)
-        p = np.exp(s) / np.sum(np.exp(s), axis=1, keepdims=True)
+        e = np.exp(s - np.max(s, axis=1, keepdims=True))
+        p = e / np.sum(e, axis=1, keepdims=True)
         return np.sum(p * x)
 
     derivation = al.derive(f, np.arange(9.0).reshape(3, 3) / 10, 0.5, wrt="w")
