@@ -62,9 +62,9 @@ def derive(
     ----------
     loss : Tensor with one entry, or callable
         What is differentiated: a computation that was recorded, or a function of arrays.
-    *args : array_like
-        Where to call the function; it is differentiated by all of them that hold floating-point
-        numbers. The derivation uses the names of its parameters and of its variables.
+    *args : array_like, or dicts and lists of arrays
+        Where to call the function; it is differentiated by all arrays of floating-point numbers.
+        They have the names of its parameters and variables, and of keys: ``params["W1"]`` is W1.
     wrt : "all", Tensor, str, or iterable of Tensor or str, optional
         By what: tensors or their names; "all" is every tensor that has a name, inner ones, too. By
         default every leaf that requires a gradient.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import itertools
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
@@ -17,6 +21,7 @@ from autograd_lite.derive.derivation import Derivation
 from autograd_lite.derive.leaves import as_told
 from autograd_lite.derive.other_lengths import Again, Made, measured, most_made
 from autograd_lite.derive.writer import Writer
+from autograd_lite.functional.nests import flatten, leaves_of, parts_of, rebuild
 from autograd_lite.graph import Graph, Node, arrays_in, names_in
 from autograd_lite.graph.repetition import in_loops
 from autograd_lite.program.expression import Name
@@ -34,6 +39,11 @@ def derived(
 ) -> Derivation:
     """Derive a loss that was recorded, or a function, of which the lengths are found, too."""
     if callable(loss) and not isinstance(loss, Tensor):
+        loss, given, parts = _flat(loss, _bound(loss, args))
+        if not (wrt is None or isinstance(wrt, str | Tensor)) and np.iterable(wrt):
+            wrt = [y for x in wrt for y in (parts.get(x, [x]) if isinstance(x, str) else [x])]
+        elif isinstance(wrt, str):
+            wrt = parts.get(wrt, wrt)
 
         def at(values: Mapping[str, Any], most: float = math.inf) -> Made:
             recorded = record(loss, values)
@@ -41,7 +51,6 @@ def derived(
             made = _derived(recorded.result, recorded, tuple(values), wrt, called, chain, most)
             return made, {k: x for k, x in recorded.variables.items() if type(x) is int}
 
-        given = _bound(loss, args)
         own, numbers = at(given)
         if chain:
             return own
@@ -135,6 +144,53 @@ def _asked_for(graph: Graph, what: Tensor | str, known: set[str]) -> Node:
             f"zero. Leave it out of wrt, or use it in the loss."
         )
     return graph.find(what)
+
+
+def _flat(
+    f: Callable[..., Any], given: Mapping[str, Any]
+) -> tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, list[str]]]:
+    """Return a function of arrays in the place of one of nests, and the names in every nest.
+
+    What a key has is called by it, ``W1``, if nothing else is; else as the function unpacks it.
+    """
+    found = {x: flatten(value, x) for x, value in given.items() if _is_nest(value)}
+    if not found:
+        return f, given, {}
+    leaves = [leaf for x, value in given.items() for leaf in found.get(x, [(x, value)])]
+    nest = {x: value if x in found else None for x, value in given.items()}
+    nest = rebuild(nest, [None] * len(leaves))
+
+    @functools.wraps(f)
+    def of_leaves(*leaves: Any) -> Any:
+        return f(*rebuild(nest, leaves).values())
+
+    words = {path: re.findall(r"\w+", path) for path, _ in leaves}
+    ends = {path: ["_".join(x[-k:]) for k in range(1, len(x) + 1)] for path, x in words.items()}
+    counts = Counter(x for y in ends.values() for x in y)
+    told = _as_unpacked(of_leaves, dict(leaves))
+    names = {path: path if path in given else next(
+        y for y in (x[0], told.get(path, ""), *x) if y.isidentifier() and counts[y] == (y in x))
+        for path, x in ends.items()}  # fmt: skip
+    parts = {x: [names[path] for path, _ in leaves] for x, leaves in found.items()}
+    return of_leaves, {names[x]: leaf for x, leaf in leaves}, parts
+
+
+def _as_unpacked(f: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a function calls its arguments: ``for W, b in layers``, the second time W2."""
+    told: dict[str, str] = {}
+    for name, t in record(f, given).bound:
+        if t.is_leaf and t.name is not None and t.name in given:
+            told.setdefault(t.name, name)
+    counts = Counter(told.values())
+    turns = {name: itertools.count(1) for name, n in counts.items() if n > 1}
+    return {x: f"{name}{next(turns[name])}" if name in turns else name for x, name in told.items()}
+
+
+def _is_nest(x: Any) -> bool:
+    """Return whether an argument has arrays in it; a list of numbers is one."""
+    if isinstance(x, list | tuple):
+        return any(isinstance(leaf, np.ndarray | Tensor) for leaf in leaves_of(x))
+    return isinstance(x, dict) or parts_of(x) is not None
 
 
 def _bound(f: Callable[..., Any], args: tuple[ArrayLike, ...]) -> Mapping[str, Any]:

@@ -595,7 +595,7 @@ def loss_and_gradients({", ".join(known)}):
 
     def _repr_html_(self) -> str:
         since = self.rounding.since
-        note = f"; first rounded otherwise: {since.code}" if since else ""
+        note = f"; first rounded otherwise: {since.name}" if since else ""
         about = f"{self.rounding.summary}{note}"
         try:
             return markup.table(self._rows("latex"), self.forward, about, "latex")

@@ -18,7 +18,15 @@ from autograd_lite.derive.rounds import Printed
 from autograd_lite.derive.writing import NAME, Form
 from autograd_lite.program.expression import Name
 
-NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.5)?(?![\w.])")
+
+_UNNAMED = re.compile(r"(?<![^\W_])v(?:\d+|[₀-₉]+|_\{\d+)")
+"""The name of a value without one: v18 after six rounds is v21 after seven."""
+
+_SHARE = re.compile(
+    r"(?<![\w.])(\d+)( ?/ ?)\((\d+)(?: \* | )([^()]+)\)|\\frac\{(\d+)\}\{(\d+) \\, "
+)
+"""A number over a multiple of lengths: ``2 / (2 * n)``."""
 
 
 class UnfitError(Exception):
@@ -101,7 +109,7 @@ class Sizes:
     def _at(self, values: Sequence[int]) -> tuple[int, ...]:
         return tuple(values[i] for i in self.pair)
 
-    def _apart(self, pair: Sequence[int], values: Sequence[int]) -> set[int]:
+    def _apart(self, pair: Sequence[float], values: Sequence[int]) -> set[float]:
         """Return by how much numbers at both sizes are apart from some at all sizes."""
         return {x - y for x, y in zip(pair, self._at(values), strict=True)}
 
@@ -116,6 +124,8 @@ class Sizes:
         one, other = (said(x or own) for x in self.pair.values())
         if len(one) != len(other):
             raise UnfitError
+        texts = (str([x[:4] if isinstance(x, tuple) else x for x in said]) for said in (other, one))
+        self._alike = dict(zip(*(dict.fromkeys(_UNNAMED.findall(x)) for x in texts), strict=False))
         found = [self._merged(x, y, form) for x, y in zip(one, other, strict=True)]
         return found, [(name, length) for length, name in self._used.items()]
 
@@ -134,40 +144,44 @@ class Sizes:
 
     def _text(self, one: str, other: str, form: Form, named: bool = True) -> str:
         """Return what two texts say, with names for lengths, or these as they are given."""
+        other = _UNNAMED.sub(lambda name: self._alike.get(name[0], name[0]), other)
         if one == other:
             return one
         if NUMBER.sub("0", one) != NUMBER.sub("0", other):
             raise UnfitError
-        numbers = map(int, NUMBER.findall(other))
+        numbers = map(float, NUMBER.findall(other))
 
         def said(found: re.Match[str]) -> str:
-            pair = int(found[0]), next(numbers)
+            pair = float(found[0]), next(numbers)
             if pair[0] == pair[1] or (not named and 0 in self.pair):
                 return found[0]
             of, times, plus = self._fitted(pair)
             if not named:
-                return str(times * math.prod(x.at[0] for x in of) + plus)
-            factors = [*([str(times)] if times > 1 else []),
+                return f"{times * math.prod(x.at[0] for x in of) + plus:.0f}"
+            factors = [*([f"{times:g}"] if times != 1 else []),
                        *(NAME[form](Name(self._called(x))) for x in of)]  # fmt: skip
             text = {"python": " * ", "text": " ", "latex": r" \, "}[form].join(factors)
             if plus:
-                text += f" {'+' if plus > 0 else '−' if form == 'text' else '-'} {abs(plus)}"
-            return f"({text})" if " " in text and is_bound(one, *found.span()) else text
+                text += f" {'+' if plus > 0 else '−' if form == 'text' else '-'} {abs(plus):g}"
+            is_term = not plus and one[: found.start()].endswith(("= ", "+ ", "- ", "− "))
+            if " " not in text or (is_term and not one.startswith(" **", found.end())):
+                return text
+            return f"({text})" if is_bound(one, *found.span()) else text
 
-        return NUMBER.sub(said, one)
+        return _SHARE.sub(_cancelled, NUMBER.sub(said, one))
 
-    def _fitted(self, pair: tuple[int, int]) -> tuple[tuple[Length, ...], int, int]:
+    def _fitted(self, pair: tuple[float, float]) -> tuple[tuple[Length, ...], float, float]:
         """Return lengths, by what their product is multiplied, and what is added to it."""
         apart = [(self._apart(pair, x.at), x) for x in self._all]
         for (plus, *others), x in sorted(apart, key=lambda found: abs(min(found[0], key=abs))):
-            if not others:
+            if not others and plus.is_integer():
                 return (x,), 1, plus
         for count in (1, 2):
-            for of in itertools.combinations(self._all, count):
+            for of in itertools.combinations_with_replacement(self._all, count):
                 at = self._at([math.prod(x) for x in zip(*(x.at for x in of), strict=True)])
-                if 0 not in at and pair[0] % at[0] == pair[1] % at[1] == 0 and (
-                    pair[0] // at[0] == pair[1] // at[1]):  # fmt: skip
-                    return of, pair[0] // at[0], 0
+                times, *others = {x / n if n else math.nan for x, n in zip(pair, at, strict=True)}
+                if not others and (2 * times).is_integer():
+                    return of, times, 0
         raise UnfitError
 
     def _called(self, length: Length) -> str:
@@ -176,3 +190,14 @@ class Sizes:
             self._names[length] = length.name or self._letters.pop(0)
         self._used[length] = self._names[length]
         return self._names[length]
+
+
+def _cancelled(share: re.Match[str]) -> str:
+    """Write a number over a multiple of lengths with what does not cancel: ``1 / n``."""
+    top, over, count, lengths, *latex = share.groups()
+    top, count = map(int, (top, count) if top else latex)
+    if top % count:
+        return share[0]
+    if not over:
+        return rf"\frac{{{top // count}}}{{"
+    return f"{top // count}{over}" + (f"({lengths})" if " " in lengths else lengths)

@@ -50,8 +50,8 @@ class LoopCode(Loops):
         lines += [total.line for x in self.loops for total in x.sums]
         sources = [self.lines[i].source for i in lines]
         several = sources.count(self.lines[loop.start].source) > 1
-        free = [x for x in (nest[-depth:] if several else nest[:depth])
-                if x != "_" and x not in self.taken]  # fmt: skip
+        nest = nest[-depth:] if several else nest[:depth]
+        free = [x for x, _ in nest if x != "_" and x not in self.taken]
         others = (x for x in (*"ijkmn", *map("i{}".format, range(depth))) if x not in self.taken)
         loop.indices = list(dict.fromkeys((*free, *others)))[:depth]
         loop.origins = [(0, 1)] * len(loop.counts)
@@ -63,11 +63,15 @@ class LoopCode(Loops):
             elif (of := self.rounds(loop, column)) and of[0] is not loop:
                 other, position, at = of
                 rounds.append([other.slot(position, x) for x in at])
-        for level, _ in reversed(list(enumerate(loop.counts))):
-            for grown in filter(None, map(loop.growth, [*numbers, *rounds])):
-                if abs(grown[level + 1]) == 1 == sum(x != 0 for x in grown[1:]):
-                    loop.origins[level] = grown[0], grown[level + 1]
-                    break
+        for level in reversed(range(len(loop.counts))):
+            known = [
+                (grown[0], grown[level + 1])
+                for grown in filter(None, map(loop.growth, [*numbers, *rounds]))
+                if abs(grown[level + 1]) == 1 == sum(x != 0 for x in grown[1:])
+            ]
+            if loop.start < self.forward:
+                known = [*{(start, 1) for _, start in nest[level : level + 1]} & {*known}, *known]
+            loop.origins[level] = next(iter(known), (0, 1))
 
     def _keep(self) -> None:
         """Find out of which values those of all rounds are needed."""

@@ -87,8 +87,8 @@ class Loops:
                 self._find_sums(start, stop)
         self.loops.sort(key=lambda loop: loop.start)
 
-    def _nests(self) -> list[list[str]]:
-        """Return the indices of the user's loops around each line, the outermost first."""
+    def _nests(self) -> list[list[tuple[str, int]]]:
+        """Return the indices of the user's loops around each line, and where they start."""
         files = {line.source.file for line in self.lines if line.source}
         loops = {file: _loops_in("".join(linecache.getlines(file))) for file in files}
         return [
@@ -374,16 +374,24 @@ def _term(name: str, sign: int, e: Expression) -> Term:
 
 
 @functools.lru_cache(64)
-def _loops_in(source: str) -> list[tuple[int, int, str]]:
-    """Return the loops of a file: their first and last lines, and their indices."""
+def _loops_in(source: str) -> list[tuple[int, int, tuple[str, int]]]:
+    """Return the loops of a file: their first and last lines, their indices, and the first ones."""
     try:
         tree = ast.parse(source)
     except SyntaxError:  # A cell of a notebook may have more than Python.
         return []
     return [
-        (node.lineno, node.end_lineno or node.lineno, x.target.id)
+        (node.lineno, node.end_lineno or node.lineno, _index(x.target, x.iter))
         for node in ast.walk(tree)
         if isinstance(node, ast.For | ast.ListComp | ast.GeneratorExp)
         for x in ([node] if isinstance(node, ast.For) else node.generators)
-        if isinstance(x.target, ast.Name)
     ]
+
+
+def _index(target: ast.expr, over: ast.expr) -> tuple[str, int]:
+    """Return the index of a loop, "_" if it has none as ``for x, y in z``, and the first."""
+    text = ast.unparse(over)
+    if isinstance(target, ast.Tuple) and text.startswith("enumerate("):
+        target = target.elts[0]
+    start = re.match(r"range\((\d+),", text)
+    return target.id if isinstance(target, ast.Name) else "_", int(start[1]) if start else 0

@@ -232,7 +232,9 @@ def _values(
     - `failed`: takes the errors where it cannot be run.
     - `keep`: the arguments whose entries change places only, so that they stay what they are.
     """
-    fixed = _positions(derivation)
+    fixed, own = _positions(derivation), derivation._how["order"] or derivation.arguments
+    fixed |= {x for x, value in derivation.arguments.items()
+              if x not in own and np.asarray(value).dtype == bool}  # fmt: skip
     found = []
     for seed in (None, *seeds):
         space = namespace(derivation.lines)

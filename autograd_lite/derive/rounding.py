@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import ops
 from autograd_lite.derive.helpers import namespace
 from autograd_lite.derive.lines import Line
 from autograd_lite.derive.writer import Steps
@@ -22,8 +23,8 @@ class Rounded:
     Attributes
     ----------
     ulps : float
-        The largest difference, in units in the last place of the largest entry: a small one is
-        what is left of others that cancel, and has their rounding.
+        The largest difference, in units in the last place of the largest entry, or term of a
+        sum: a small one is what is left of others that cancel, and has their rounding.
     where : tuple of int
         At which entry.
     since : Line or None
@@ -38,7 +39,7 @@ class Rounded:
         if not self.ulps:
             return "as autodiff, to the last bit"
         at = f" at {self.where}" if self.where else ""
-        since = f"; first rounded otherwise: {self.since.code}" if self.since else ""
+        since = f"; first rounded otherwise: {self.since.name}" if self.since else ""
         return f"{self.ulps:.2g} ulp from autodiff{at}{since}"
 
 
@@ -76,7 +77,9 @@ def compare_rounding(derivation: Steps) -> Rounding:
             exec(line.code, space)
             true = line.node.value if line.node else arrived.get(line.of.id if line.of else "")
             if true is not None:
-                apart[line.name] = in_ulps(space[line.name], true)
+                e = line.expression
+                terms = e.operands if e.operation in (ops.add, ops.subtract) else ()
+                apart[line.name] = in_ulps(space[line.name], true, *(x.value for x in terms))
     uses = _uses(derivation)
     found = Rounding()
     for name, gradient in derivation.gradients.items():
@@ -93,16 +96,19 @@ def compare_rounding(derivation: Steps) -> Rounding:
     return found
 
 
-def in_ulps(ours: Any, true: Any) -> tuple[float, tuple[int, ...]]:
-    """Return the largest difference in units in the last place of the largest entry, and where."""
+def in_ulps(ours: Any, true: Any, *terms: Any) -> tuple[float, tuple[int, ...]]:
+    """Return the largest difference in units in the last place of the largest entry, and where.
+
+    - `terms`: of which it is the sum: the entry may be one of theirs.
+    """
     true = np.asarray(true)
     if true.dtype.kind != "f":  # Nothing is rounded there.
         return 0.0, ()
     with np.errstate(all="ignore"):
         gap = np.abs(np.broadcast_to(ours, true.shape) - true)
         gap = np.where((ours == true) | (np.isnan(ours) & np.isnan(true)), 0, gap)
-        finite = np.abs(true[np.isfinite(true)])
-        unit = np.spacing(finite.max(initial=np.finfo(true.dtype).tiny))
+        sizes = np.concatenate([np.abs(np.ravel(x)).astype(true.dtype) for x in (true, *terms)])
+        unit = np.spacing(sizes[np.isfinite(sizes)].max(initial=np.finfo(true.dtype).tiny))
     if not gap.size or not gap.any():
         return 0.0, ()
     where = np.unravel_index(np.argmax(gap), gap.shape)

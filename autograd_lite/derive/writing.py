@@ -36,6 +36,8 @@ Form = Literal["python", "latex", "text"]
 NAME: dict[Form, Callable[[Name], str]] = {"python": str, "latex": latex_name, "text": text_name}
 """How a name is written."""
 
+_MINUS: dict[Form, str] = {"python": "-", "latex": "-", "text": "−"}
+
 UNBROKEN = (ops.sum, ops.matmul)
 """What a number may stand before without parentheses: ``2 Σ x``, ``2 Xᵀ δ``."""
 
@@ -61,7 +63,7 @@ def write_whole(expression: Expression, form: Form) -> Written:
     texts: dict[int, Written] = {}
     for part in walk((expression,)):
         texts[part.number] = _written(part, texts, form)
-    return texts[expression.number]
+    return _minus(expression, texts, form)
 
 
 def changes_sign(term: Written) -> bool:
@@ -151,6 +153,8 @@ def _written(e: Expression, texts: dict[int, Written], form: Form) -> Written:
         re.search(r" (%|//) ", given[0].text) or _begins_with_truth(e.operands[0])
     ):
         given = [given[0]._replace(precedence=SUM)]  # -(a % b) is not -a % b.
+    if e.operation is ops.negative and _is_bare(e.operands[0], ops.negative):
+        return texts[e.operands[0].operands[0].number]
     if form != "python":
         special = _special(e, given, texts, form)
         if special is not None:
@@ -347,6 +351,11 @@ def _special(
             x = e.operands[one]
             if x.is_number and (x.value == np.ones(1)).all() and e.operands[other].dtype == bool:
                 return given[other]
+    if e.operation in OPPOSITE:
+        if _is_bare(e.operands[0], ops.negative):
+            given[0] = _minus(e.operands[0], texts, form)
+        if e.operation is ops.subtract and _is_bare(e.operands[1], ops.sum):
+            return Written(f"{given[0].text} {_MINUS[form]} {given[1].text}", SUM)
     if _swaps_last_two(e):
         return write_operation(ops.transpose, given, style=form)
     if form == "text" and e.operation is ops.expand_dims:
@@ -358,6 +367,17 @@ def _special(
         dot = r" \cdot " if form == "latex" else " · "
         return Written(dot.join(_bracketed(x, form) for x in given), MATRIX_PRODUCT)
     return None
+
+
+def _is_bare(e: Expression, operation: Primitive) -> bool:
+    return e.name is None and e.operation is operation
+
+
+def _minus(e: Expression, texts: dict[int, Written], form: Form) -> Written:
+    """Write a term; minus a sum needs no parentheses there."""
+    if form == "python" or not (_is_bare(e, ops.negative) and _is_bare(e.operands[0], ops.sum)):
+        return texts[e.number]
+    return Written(_MINUS[form] + texts[e.operands[0].number].text, SUM)
 
 
 def column_and_row(e: Expression) -> tuple[Expression, Expression] | None:
@@ -436,6 +456,8 @@ def write_number(value: Any, form: Form = "python") -> Written:
         text = sign + infinity if np.isinf(number) else none
         return Written(text, PRODUCT if sign else ATOM)
     text = repr(int(number)) if float(number).is_integer() and abs(number) < 2**53 else repr(number)
+    if array.dtype.kind == "f" and (zeros := len(text) - len(text.rstrip("0"))) > 5:  # -1e9
+        text = f"{text[:-zeros]}e{zeros}"
     constant = _constant(number, form) if len(text) > 8 else None
     if constant is not None:
         return constant
@@ -517,9 +539,9 @@ def _complex(number: complex, form: Form) -> str:
 def _power_of_ten(text: str, form: Form) -> Written:
     """Write 1e-05 as mathematics."""
     digits, _, exponent = text.partition("e")
-    exponent = str(int(exponent))
+    exponent, times = str(int(exponent)), r" \cdot " if form == "latex" else "·"
+    factor = digits[:-1] if digits in ("1", "-1") else f"{digits}{times}"
     if form == "latex":
-        factor = "" if digits == "1" else rf"{digits} \cdot "
         return Written(f"{factor}10^{{{exponent}}}", PRODUCT if factor else POWER)
-    factor = "" if digits == "1" else f"{digits}·".replace("-", "−")
+    factor = factor.replace("-", "−")
     return Written(f"{factor}10{exponent.translate(RAISED)}", PRODUCT if factor else POWER)

@@ -74,7 +74,7 @@ def _of_rows(x: Array) -> str:
                 return kind
     if x.size > 1 and np.allclose(np.linalg.norm(x, axis=-1), 1):
         return "unit vectors"
-    if len(np.unique(x)) <= max(2, x.size // 3):
+    if len(np.unique(x)) <= min(x.size - 1, max(2, x.size // 3)):
         return NUMBERS
     if ((x > 0) & (x < 1)).all():
         return "between 0 and 1"

@@ -26,6 +26,7 @@ from autograd_lite.check.report import ROUNDED, SHAPE, Comparison
 from autograd_lite.derive import Derivation, derive
 from autograd_lite.derive.leaves import as_told
 from autograd_lite.derive.math_names import identifier
+from autograd_lite.derive.written_out import known_as_whole
 from autograd_lite.graph import Graph, Node
 from autograd_lite.graph.repetition import in_loops
 from autograd_lite.program.expression import Name, walk
@@ -38,6 +39,10 @@ RIGHT, UPSTREAM, WRONG, OPEN = "right", "right, from what you have above", "wron
 TO_DIGITS = "right to the digits that you have: compute it with all of them"
 ALONE = f"{WRONG}, here or above: {{}} is not given"
 UNTOLD = "not to be told, before {} has its shape"
+
+
+MOST_WAYS = 8
+"""On which a hint follows a gradient back at once."""
 
 
 @dataclass(frozen=True)
@@ -256,21 +261,22 @@ class Exercise:
 
     def _is_end(self, node: Node) -> bool:
         """Return whether a value has a name, or is the loss."""
-        return bool(node.name) or node is self._graph.outputs[0]
+        return bool(node.name) or node.id == self._graph.outputs[0].id
 
     def _ways_back(self, node: Node) -> str:
         """Describe step by step how the next named values send the gradient back."""
         alike: dict[tuple[Any, ...], dict[tuple[str, ...], None]] = {}
-        for user in self._graph.consumers(node):
-            if not user.requires_grad:
-                continue
-            steps, below, kinds = [self._in_words(user, node)], user, [user.primitive]
-            while not self._is_end(below):
-                after = next(x for x in self._graph.consumers(below) if x.requires_grad)
-                steps.append(self._in_words(after, below))
-                kinds.append(after.primitive)
-                below = after
-            alike.setdefault(tuple(kinds), {})[tuple(steps[::-1])] = None
+        waiting: list[tuple[Node, tuple[str, ...], tuple[Any, ...]]] = [(node, (), ())]
+        back = known_as_whole(self._graph, self._is_end)  # A softmax that is written out is one.
+        while waiting:
+            at, steps, kinds = waiting.pop(0)
+            users = [x for x in back.consumers(at) if x.requires_grad]
+            for user in users[: None if len(waiting) < MOST_WAYS else 1]:
+                way = user, (self._in_words(user, at), *steps), (*kinds, user.primitive)
+                if self._is_end(user):
+                    alike.setdefault(way[2], {})[way[1]] = None
+                else:
+                    waiting.append(way)
         last_of = {list(found)[-1]: len(found) for found in alike.values()}
         ways = [list(way) for way in last_of]
         same = 0
@@ -288,7 +294,7 @@ class Exercise:
         """Describe how one operation sends the gradient back."""
         assert user.primitive is not None
         operands = [self._text(x) for x in self._graph.operands(user)]
-        made = self._text(user, whole=True)
+        made = self._text(self._graph.find(user.id), whole=True)
         primitive = user.primitive
         others = [x for x, key in zip(operands, user.operands, strict=True) if key != node.id]
         if primitive is ops.matmul:
@@ -300,6 +306,12 @@ class Exercise:
         elif primitive is ops.subtract:
             how = "with a minus" if user.operands.index(node.id) == 1 else "as it is"
             rule = f"a difference, so what arrives comes back {how}"
+        elif primitive is ops.multiply:
+            rule = "a square, so multiply by twice what is squared"
+        elif primitive is ops.divide:
+            below = "multiply by minus the quotient, and divide by the divisor"
+            above = f"divide by {operands[1]}"
+            rule = f"a quotient, so {below if user.operands.index(node.id) == 1 else above}"
         elif primitive is ops.power and user.operands.index(node.id) == 0:
             rule = "a power, so multiply by the exponent, and by the power with one less"
         elif primitive.sentence:
@@ -317,7 +329,7 @@ class Exercise:
             rule = "the derivative of a square is twice what is squared"
             rule += rest.get(user.parameters["reduction"], "")
         elif primitive.entrywise:
-            rule = f"multiply by the derivative of {primitive.name}, entry by entry"
+            rule = f"multiply by the derivative of {primitive.name.lower()}, entry by entry"
         else:
             rule = "each entry gets the sum of derivative times gradient over all that depend on it"
         stretched = user.shape != node.shape and primitive.entrywise
@@ -348,7 +360,8 @@ class Exercise:
         of = line_of[wanted].of if wanted in line_of else None
         own = of is not None and of.tensor is node.tensor
         known = {line.name for line in derivation.forward if line.node and line.node.name}
-        known |= {*derivation.gradients.values()} - ({wanted} if own else set())
+        alone = own or of is None or not of.name  # It has no name but this.
+        known |= {*derivation.gradients.values()} - ({wanted} if alone else set())
         needed: set[Name] = set()
         waiting = {wanted} & line_of.keys() - known
         while waiting:

@@ -72,7 +72,9 @@ class Grades:
 
     def __str__(self) -> str:
         rows = [("who", "right", "first wrong", "mistake")]
-        rows += [(m.who, f"{m.right}/{m.total}", m.first_wrong, m.mistake) for m in self.marks]
+        for m in self.marks:
+            mistake = m.mistake or f"{m.missing} not given" * (m.missing > 0)
+            rows.append((m.who, f"{m.right}/{m.total}", m.first_wrong, mistake))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -171,8 +173,9 @@ def _mark(task: Exercise, who: str, given: Mapping[str, Any] | Callable[[], Any]
     missing = [name for name, mark in progress.marks.items() if mark == OPEN]
     name = progress.first_wrong
     if name is None or progress.comparison is None:
+        rounded = [x for x in progress.marks.values() if x not in (RIGHT, OPEN)]
         absent = f"not given: {', '.join(missing)}" if missing else ""
-        return Mark(who, right, total, mistake=absent, missing=len(missing))
+        return Mark(who, right, total, mistake=(*rounded, absent)[0], missing=len(missing))
     row = progress.comparison[name]
     shape = row.verdict == SHAPE
     title, kind = progress.marks[name].removeprefix(f"{WRONG}: "), "shape" if shape else "wrong"

@@ -82,7 +82,7 @@ def record(f: Callable[..., Any], inputs: Mapping[str, Any]) -> Recorded:
 
     bound: list[tuple[str, Tensor]] = []
     last: dict[str, Tensor] = {}
-    code = getattr(f, "__code__", None)
+    code = getattr(getattr(f, "__wrapped__", f), "__code__", None)
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_code is code:

@@ -12,6 +12,7 @@ from oracles import cases, over
 from printed_code import assert_runs
 
 import autograd_lite as al
+from autograd_lite.functional.nests import leaves_of
 
 
 def network(seed=1):
@@ -453,6 +454,7 @@ def test_a_sign_in_front_of_a_product_changes_nothing_and_is_never_taken_for_a_d
     for loss, code, text in [
         (-(x / 2) * 3, "-x / 2 * 3", "3 (−(x / 2))"),
         (-(x**2), "-x ** 2", "−x²"),
+        (-np.negative(x), "x", "x"),
         ((-x) ** 2, "(-x) ** 2", "(−x)²"),
         (-(x * x), "-x * x", "−x ⊙ x"),
     ]:
@@ -469,6 +471,10 @@ def test_numbers_are_written_as_people_do():
     assert "2 / n * (x + 1e-05)" in str(derivation)
     assert "2/n (x + 10⁻⁵)" in derivation.text
     assert r"\frac{2}{n} \, \left(x + 10^{-5}\right)" in derivation.latex
+    derivation = al.derive(-np.sum(np.where(np.eye(3)[0] > 0, -1e9, x)) - np.sum(x), names={})
+    assert "-1e9, x" in derivation.code
+    assert "loss = −Σ where(mask, −10⁹, x) − Σ x\n" in derivation.text
+    assert r"= -\sum" in derivation.latex.replace("&", "")
 
 
 def test_scalar_networks_are_written_without_signs_of_matrices():
@@ -573,6 +579,42 @@ def test_a_number_is_set_apart_where_the_name_would_be_taken():
     code = al.derive(again, *(rng.normal(size=s) for s in ((3, 2), (2, 2), (2,)))).code
     assert "z_2 = np.exp(z_1)" in code
     assert "* z1 + z1" in code
+
+
+def by_keys(net, x):
+    return np.sum((np.tanh(x @ net["W1"] + net["b1"]) @ net["W2"]) ** 2)
+
+
+def by_unpacking(net, x):
+    for W, b in net:  # noqa: N806
+        x = np.tanh(x @ W + b)
+    return np.sum(x**2)
+
+
+@pytest.mark.parametrize(
+    ("f", "net", "names"),
+    [
+        (by_keys, {"W1": np.eye(3), "b1": np.zeros(3), "W2": np.ones((3, 1))}, "W1 b1 W2"),
+        (by_unpacking, [(np.eye(3), np.zeros(3)), (np.eye(3), np.ones(3))], "W1 b1 W2 b2"),
+        (lambda net, x: np.sum(net[0][0] * net[0][1] * x), [(np.ones(3), 2.0)], "net_0_0 net_0_1"),
+        (
+            lambda net, x: np.sum(net["a"]["W"] * net["b"]["W"] * x),
+            {k: {"W": np.ones(3)} for k in "ab"},
+            "a_W b_W",
+        ),
+        (lambda net, x: np.sum(net["x"] * x), {"x": np.ones(3)}, "net_x"),
+    ],
+)
+def test_arrays_in_dicts_and_lists_are_arguments_by_the_names_that_the_function_has(f, net, names):
+    derivation = al.derive(f, net, np.ones((2, 3)), wrt="net")
+    assert f"def loss_and_gradients({', '.join(names.split())}, x):" in derivation.code
+    got = derivation.evaluate().values()
+    for one, true in zip(got, leaves_of(al.grad(f)(net, np.ones((2, 3)))), strict=True):
+        np.testing.assert_allclose(one, true)
+    assert (
+        derivation.gradients.keys()
+        == al.derive(f, net, np.ones((1, 3)), wrt=["net"]).gradients.keys()
+    )
 
 
 @pytest.mark.parametrize("by_tensor", [True, False])

@@ -244,6 +244,14 @@ def ranked(v, M, d):
     return -np.sum(v * np.log(v))
 
 
+def spring(x, rest):
+    energy = 0.0
+    for i in range(len(x) - 1):
+        d = x[i + 1] - x[i] - rest
+        energy += d**3
+    return energy
+
+
 def halves(q, p, k):
     for _ in range(6):
         p = p - 0.05 * k * q
@@ -256,6 +264,7 @@ def halves(q, p, k):
     ("f", "shapes", "said", "not_said"),
     [
         (ranked, (3, (3, 3), ()), "d_d -= np.mean(", "d_d = np.sum("),
+        (spring, (9, ()), "d_x[i] = d_deltas[i - 1] - d_deltas[i]", "d_deltas[0]\n    d_x[1]"),
         (halves, (2, 2, ()), "- 2 * p_deltas[i + 1] * v1", "* v1 - "),
     ],
 )

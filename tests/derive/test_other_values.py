@@ -324,6 +324,13 @@ def by_named_lengths(X, y, w):
     return np.sum((X @ w - y) ** 2) / count + np.sum(w**2) / width
 
 
+def by_rows_themselves(X, y, w):
+    total = 0.5 * len(y) * np.log(2 * np.pi)
+    for x, target in zip(X, y, strict=True):
+        total = total + np.tanh(x @ w - target) ** 2
+    return total
+
+
 def by_a_number(X, y, w):
     return np.sum((X @ w - y) ** 2) / 4
 
@@ -335,6 +342,10 @@ def by_a_number(X, y, w):
         (by_named_lengths, 2, ["count = len(X)", "width = len(w)", "2 / count", "2 / width"]),
         (by_a_number, 4, ["loss = np.sum(v1 ** 2) / 4"]),
         (lambda X, y, w: np.mean((X @ w - y) ** 2), 2, ["n = len(X)", "2 / n * v1"]),
+        (lambda X, y, w: np.sum((X @ w - y) ** 2) / (2 * len(y)), 5, ["= 1 / n * v1"]),
+        (by_rows_themselves, 5, ["0.5 * n * np.log(2", "for i in range(n):", "v1s = [None] * n"]),
+        (lambda X, y, w: np.sum(np.tanh(X @ w - y)), 5, ["1 - v1 ** 2"]),
+        (lambda X, y, w: np.mean(np.tanh(X @ w)[: len(y)] * y), 5, ["/ n"]),
     ],
 )
 def test_a_length_has_a_name_and_what_is_derived_holds_for_others(f, rows, said):
@@ -358,6 +369,7 @@ def test_lengths_of_a_recorded_loss_have_names_in_every_form_and_in_proofs():
     for form in (derivation.code, derivation.unrolled_code, derivation.text, derivation.latex):
         assert "5" not in re.sub("#.*", "", form)
     assert derivation.formula() == "∂L/∂w = 2/n xᵀ (x w − y)"
+    assert " / " not in str(derivation.rounding)
     assert derivation.equals("2 / n * x.T @ (x @ w - y)")
 
 
@@ -386,6 +398,27 @@ def test_a_length_of_what_the_code_does_not_take_stays():
     derivation = al.derive(f, np.ones((3, 2)), RNG.normal(size=3), 0.5, wrt=["w"])
     with pytest.raises(ValueError, match=r"y of shape \(3,\), got \(4,\)"):
         derivation.function(RNG.normal(size=4), 0.5)
+
+
+def test_an_array_that_a_function_makes_of_a_length_keeps_that_length():
+    def f(x, u):
+        scores = x @ u @ (x @ u).T
+        causal = np.tril(np.ones((len(x), len(x)), dtype=bool))
+        return np.sum(np.where(causal, scores, 0.0) ** 2)
+
+    derivation = al.derive(f, RNG.normal(size=(5, 3)), RNG.normal(size=(3, 2)))
+    with pytest.raises(ValueError, match=r"This derivation is for x of shape \(5, 3\), got \(4"):
+        derivation.function(RNG.normal(size=(4, 3)), RNG.normal(size=(3, 2)))
+
+
+def test_two_numbers_differ_at_other_lengths_too():
+    def mixture(x, mu, sigma):
+        scores = -(((x[:, None] - mu) / sigma) ** 2)
+        top = np.max(scores, axis=1)
+        return np.mean(top + np.log(np.sum(np.exp(scores - top[:, None]), axis=1)))
+
+    values = RNG.normal(size=5), RNG.normal(size=2), np.array([0.5, 0.8])
+    assert "v2 / v3[:, None] / n" in al.derive(mixture, *values, wrt="all").code
 
 
 def test_a_shape_behind_a_line_is_that_of_the_values_given():

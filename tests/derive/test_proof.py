@@ -344,3 +344,17 @@ def test_algebra_refutes_nothing_that_no_sample_refutes():
     assert "not decided by algebra; at sample points" in str(derivation.prove(x="np.e ** x")[0])
     squares = al.derive(lambda x: np.sum(x**2), np.array([0.5, -1.2]))
     assert squares.prove(x="2 * x + x * 1e-10")[0].difference is not None
+
+
+def test_a_mask_that_a_function_makes_stays_what_it_is():
+    def f(x, w):
+        s = np.where(np.triu(np.ones((3, 3), dtype=bool), 1), -1e9, w * x)
+        e = np.exp(s - np.max(s, axis=1, keepdims=True))
+        p = e / np.sum(e, axis=1, keepdims=True)
+        return np.sum(p * x)
+
+    derivation = al.derive(f, np.arange(9.0).reshape(3, 3) / 10, 0.5, wrt="w")
+    proof = derivation.prove(
+        w="np.sum(p * x * (x - np.sum(p * x, axis=1, keepdims=True)))", time_limit=1
+    )
+    assert "as long as" not in str(proof[0])

@@ -4,6 +4,7 @@ import csv
 import inspect
 import io
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -117,6 +118,9 @@ def test_grades_list_the_first_mistake_of_each_and_count_them():
 
     grades = al.grade(task, {"a": {"dp": dp, "do": do}, "b": {"dp": -dp}, "c": raises})
     assert [mark.first_wrong for mark in grades.marks] == ["", "p", ""]
+    assert re.search(r"^a +2/8 +6 not given$", str(grades), re.MULTILINE)
+    rounded = al.grade(task, {"r": {"dp": np.round(dp, 2)}}).marks[0]
+    assert rounded.mistake.startswith("right to the digits")
     assert grades.histogram == {"sign flipped": 1, "an error": 1}
     rows = list(csv.DictReader(io.StringIO(grades.to_csv())))
     assert [row["who"] for row in rows] == ["a", "b", "c"]
@@ -221,6 +225,20 @@ def test_hints_say_the_rule_of_each_path_and_what_is_picked_twice():
     assert "several times" not in task.hint("logprobs", 2)  # One entry of each row.
     assert "a difference, so what arrives comes back with a minus" in task.hint("bnmeani", 2)
     assert "logit_maxes is the largest of entries of logits" in task.hint("logits", 2)
+
+
+def test_a_hint_goes_back_on_every_path_and_says_the_line_that_has_no_name():
+    x, target = np.ones((2, 3)), np.zeros((2, 3))
+    z = al.Tensor(x, requires_grad=True, name="z")
+    p = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+    task = al.exercise(np.sum((p - target) ** 2) / 3)
+    assert "multiply by the derivative of softmax, of which each entry" in task.hint(z, 2)
+    assert "np.sum((p - target) ** 2) / 3: a quotient: divide by 3. Then" in task.hint(p, 2)
+    ratio = al.exercise(np.sum(z / (1 + z**2)), wrt="z").hint(z, 2)
+    assert "a quotient: divide by 1 + z ** 2. And of: " in ratio
+    assert "a quotient: multiply by minus the quotient" in ratio
+    code = task.solution()
+    assert all(line in code for line in task.hint(p, 3).split("\n"))
 
 
 @pytest.mark.parametrize("name", EXERCISES)
