@@ -59,8 +59,9 @@ def test_a_variable_that_is_not_there_yet_is_no_error():
 def test_the_key_of_another_dict_takes_no_name_away():
     w = al.Tensor(rng.normal(size=(3, 4)), requires_grad=True, name="w")
     h = {t: np.tanh(DATA @ w * t) for t in range(3)}
-    d = {"h": np.arange(12.0).reshape(3, 4)}
+    d = {"h": np.arange(12.0).reshape(3, 4)}  # Its rows are h[0], h[1], h[2], too.
     names = with_forms(named_in(sys._getframe()))
+    assert names["h"] is d["h"]
     assert all(names[f"h[{t}]"] is x for t, x in h.items())
 
 

@@ -118,7 +118,7 @@ def test_grades_list_the_first_mistake_of_each_and_count_them():
 
     grades = al.grade(task, {"a": {"dp": dp, "do": do}, "b": {"dp": -dp}, "c": raises})
     assert [mark.first_wrong for mark in grades.marks] == ["", "p", ""]
-    assert re.search(r"^a +2/8 +6 not given$", str(grades), re.MULTILINE)
+    assert re.search(r"^a +2/8 +not given: b2, W2, h, z, b1, W1$", str(grades), re.MULTILINE)
     rounded = al.grade(task, {"r": {"dp": np.round(dp, 2)}}).marks[0]
     assert rounded.mistake.startswith("right to the digits")
     assert grades.histogram == {"sign flipped": 1, "an error": 1}
@@ -232,11 +232,11 @@ def test_a_hint_goes_back_on_every_path_and_says_the_line_that_has_no_name():
     z = al.Tensor(x, requires_grad=True, name="z")
     p = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
     task = al.exercise(np.sum((p - target) ** 2) / 3)
-    assert "multiply by the derivative of softmax, of which each entry" in task.hint(z, 2)
-    assert "np.sum((p - target) ** 2) / 3: a quotient: divide by 3. Then" in task.hint(p, 2)
+    assert "z gets the gradient of p, less its mean weighted by softmax(z)" in task.hint(z, 2)
+    assert "np.sum((p - target) ** 2) / 3: a quotient, so divide by 3. Then" in task.hint(p, 2)
     ratio = al.exercise(np.sum(z / (1 + z**2)), wrt="z").hint(z, 2)
-    assert "a quotient: divide by 1 + z ** 2. And of: " in ratio
-    assert "a quotient: multiply by minus the quotient" in ratio
+    assert "a quotient, so divide by 1 + z ** 2. And of: " in ratio
+    assert "a quotient, so multiply by minus the quotient" in ratio
     code = task.solution()
     assert all(line in code for line in task.hint(p, 3).split("\n"))
 
