@@ -112,7 +112,10 @@ UNLIKELY = 2.0
 FEWEST_IN_PART = 4
 """How many different numbers prove a mistake that was made at some entries only."""
 
-FEW = 3
+BESIDES = "besides the mistake"
+"""How the words begin for a pass in which what was found nearer to the loss goes wrong, too."""
+
+FEW = 5
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
 
 
@@ -145,9 +148,9 @@ def diagnose(
     end = time.thread_time() + budget
     right = {target.id for target in agreeing}
 
-    def in_turn(target: Target) -> tuple[bool, float]:
-        few = bool(np.count_nonzero(target.hand) < FEW) and _is_leaf(case, target)
-        return few, from_the_end(target)  # Few numbers tell little: others first.
+    def in_turn(target: Target) -> tuple[int, float]:
+        missing = max(0, FEW - np.count_nonzero(target.hand)) * _is_leaf(case, target)
+        return missing, from_the_end(target)  # Few numbers tell little: others first.
 
     for target in sorted([*failing, *agreeing], key=in_turn):
         if target.id not in right:
@@ -222,7 +225,7 @@ def _one(progress: Progress, target: Target) -> Diagnosis:
                 more = _fitting(case, against, progress, candidates)
                 fitting = sorted([*fitting, *more], key=lambda x: x.rank)
                 proposed = proposed or candidates
-        if besides.startswith("besides the mistake"):  # Another far-fetched one would be chance.
+        if besides.startswith(BESIDES):  # Another far-fetched one would be chance.
             fitting = [x for x in fitting if x.cost <= UNLIKELY]
         if kept and not (fitting and _is_nearer(fitting[0], kept[0][0])):
             break
@@ -521,7 +524,7 @@ def _diagnosis(
     """
     best, *rest = fitting
     as_it_is, target = targets
-    if not besides:
+    if not besides or besides.startswith(BESIDES):
         progress.made.append((as_it_is, best))
     numbers = np.count_nonzero(target.hand)
     numbers += sum(

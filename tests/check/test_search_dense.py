@@ -295,3 +295,93 @@ def test_a_softsign_has_one_derivative(slope, says):
     h.name = "h"
     hand = X.T @ (C * slope(z.numpy(), h.numpy()))
     assert title_of(np.sum(C * h), w=hand).startswith(says)
+
+
+def test_a_slip_that_is_made_in_every_layer_is_found_in_the_first_one_too():
+    weights = [rng.normal(size=(4, 4)) for _ in range(4)]
+    tensors = parameters(**{f"w{k}": x for k, x in enumerate(weights)})
+    h, outs, found = X, [X], []
+    for w in tensors:
+        h = np.tanh(h @ w)
+        outs.append(h.numpy())
+    delta = 2 * (outs[-1] - X)
+    for k in reversed(range(4)):
+        delta = delta * (1 - np.arctanh(outs[k + 1]) ** 2)
+        found.insert(0, outs[k].T @ delta)
+        delta = delta @ weights[k].T
+    result = al.compare(np.sum((h - X) ** 2), dict(zip(tensors, found, strict=True)))
+    for k, above in ((0, "besides the mistake in w1, "), (3, "")):
+        says = f"{above}the formula of tanh' for its output"
+        assert result[f"w{k}"].diagnosis.title.startswith(says)
+
+
+def test_a_bias_of_few_numbers_has_the_mistake_of_its_weights():
+    w, b = parameters(w=W, b=np.zeros(3))
+    labels = np.minimum(LABELS, 1)
+    smooth, p = np.eye(3)[labels] * 0.9 + 0.1 / 3, softmax(X @ W)
+    delta = p - np.eye(3)[labels]
+    loss = -np.sum(smooth * al.log_softmax(X @ w + b, axis=1))
+    result = al.compare(loss, {"w": X.T @ delta, "b": delta.sum(axis=0)})
+    assert "at the label and elsewhere" in str(result["w"].diagnosis), result
+    assert str(result["b"].diagnosis) == "the same mistake as in w"
+
+
+def bent(z, by, border=0.0):
+    return np.where(by > border, z, 0.1 * z)
+
+
+@pytest.mark.parametrize("border", [0.0, -0.4])
+def test_a_choice_may_go_by_another_tensor(border):
+    (w,) = parameters(w=W)
+    u = X @ w
+    z = u + 0.3 * np.tanh(u[::-1]) - 0.4 * border
+    u.name, z.name = "u", "z"
+    h = bent(z, z, border)
+    h.name = "h"
+    g = 2 * (h.numpy() - Y) * bent(np.ones((9, 3)), u.numpy(), border)
+    back = g + 0.3 * (g * (1 - np.tanh(u.numpy()[::-1]) ** 2))[::-1]
+    title = title_of(np.sum((h - Y) ** 2), w=X.T @ back)
+    assert title.startswith("u is compared with ")
+    assert title.endswith("from h: another tensor than forwards")
+
+
+def test_zeros_and_ones_that_overlap_are_not_windows():
+    (w,) = parameters(w=W)
+    mask = (rng.random((9, 3)) < 0.5) | np.array([True, False, True])
+    z = X @ w
+    g = 2 * (z.numpy() * mask - Y) * np.roll(mask, 1, axis=0)
+    assert "windows" not in title_of(np.sum((z * mask - Y) ** 2), w=X.T @ g)
+
+
+def test_weights_of_the_other_class_stand_in_place_of_those_of_each():
+    (w,) = parameters(w=W[:, 0])
+    p, share = al.sigmoid(X @ w), np.where(LABELS > 0, 0.25, 0.75)
+    loss = np.sum(share * (1 - p) ** 2 * np.log(p))
+    s = p.numpy()
+    g = (1 - share) * (-2 * (1 - s) * np.log(s) + (1 - s) ** 2 / s) * s * (1 - s)
+    assert title_of(loss, w=X.T @ g).startswith("1 - share stands in place of")
+
+
+def test_a_length_over_which_nothing_is_averaged_is_not_missing():
+    (w,) = parameters(w=W[:, 0])
+    r = Y[:, 0] - X @ w
+    loss = np.mean(np.maximum(0.8 * r, -0.2 * r))
+    g = np.where(r.numpy() > 0, -0.8, 0.8) / 9
+    assert "0.8 stands in place of" in title_of(loss, w=X.T @ g)
+
+
+def test_two_strengths_are_exchanged_of_which_one_is_halved():
+    (w,) = parameters(w=W[:, 0])
+    loss = np.sum((X @ w) ** 2) + 0.3 * np.sum(np.abs(w)) + 0.1 * np.sum(w**2)
+    v = w.numpy()
+    dw = 2 * X.T @ X @ v + 0.2 * np.sign(v) + 0.3 * v
+    assert title_of(loss, w=dw).endswith("of the loss are exchanged")
+
+
+def test_a_simple_factor_is_one_in_a_short_type():
+    x, y, v = (a.astype(np.float32) for a in (X, Y, W))
+    (w,) = parameters(w=v, dtype=np.float32)
+    z = x @ w
+    a = z + np.float32(0.1) * z**3
+    g = 2 * (a.numpy() - y) * (1 + np.float32(0.1) * z.numpy() ** 2)
+    assert " has a factor 1/3" in title_of(np.sum((a - y) ** 2), w=x.T @ g)

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import viewed
 from autograd_lite.check.mistakes.entries import entries_in_words
-from autograd_lite.check.mistakes.made import only
+from autograd_lite.check.mistakes.made import distinct, only
 from autograd_lite.check.mistakes.reasons import (
     LEARNING_RATES,
     another_number,
@@ -376,7 +376,8 @@ def sign_flipped_in_part(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.shape != right.shape or not same(np.abs(hand), np.abs(right)):
         return
     flipped = (hand * right < 0) & (np.abs(right) > 1e-9 * np.abs(right).max(initial=0))
-    if flipped.any() and np.count_nonzero(right) > np.count_nonzero(flipped):
+    tells = right.size < 2 or distinct(right) > 3  # Counts may be the same by chance.
+    if flipped.any() and tells and np.count_nonzero(right) > np.count_nonzero(flipped):
         signs = np.where(flipped, -1, 1)
         title = f"the sign is flipped in {entries_in_words(flipped, right != 0)}"
         yield Candidate(title, 1.9, correct=lambda hand: hand * signs)  # It says not why.

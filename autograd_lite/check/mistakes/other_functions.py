@@ -21,7 +21,7 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
 )
 from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all, with_nodes
-from autograd_lite.check.mistakes.texts import text_of
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
@@ -61,6 +61,10 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 )
                 predict = _of_another(replay, {(node.id, i): neutral})
                 yield Candidate(title, cost, predict=predict)
+                if NEUTRAL[node.primitive] and ((0 < value) & (value < 1)).all() and value.ndim:
+                    said = f"1 - {grouped(text)} stands in place of {text}, forwards too"
+                    made = _of_another(replay, {(node.id, i): 1 - value})
+                    yield Candidate(said, 1.6, predict=made)
                 if not NEUTRAL[node.primitive] and (operand.id in replay.gradients or value.ndim):
                     flipped = f"the sign of {text} is flipped in {whole}, forwards too"
                     predict = _of_another(replay, {(node.id, i): -value})
@@ -127,6 +131,8 @@ def _labels(replay: Replay) -> Iterator[Candidate]:
         labels = index[-1] if len(index) > 1 and _is_plain(index) else None
         if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.size < 2:
             continue
+        if np.ndim(index[0]) and np.unique(index[0]).size < np.size(index[0]):
+            continue  # Of a row that is picked several times, none is the one before.
         n = replay.graph[node.operands[0]].shape[len(index) - 1]
         for words, other in (
             ("1 too large (counted from 1)", (labels + 1) % n),

@@ -304,6 +304,7 @@ def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Can
     """Solve for the factors of two terms: that of the other, as ``1 - c`` for ``c``, or known."""
     known = {*numbers(case), *(k for _, k, _ in scalars(case))} - {1.0}
     ratios = [k / other for k, other in itertools.permutations(known, 2)]
+    ratios += [times * ratio for ratio in ratios for times in (0.5, 2.0)]  # As of q / 2.
     ratios += [ratio for k in known for ratio in (k / (1 - k), (1 - k) / k)]
     for (x, one), (y, two) in itertools.combinations(added.items(), 2):
         sides = np.array([one[target.id].ravel(), two[target.id].ravel()])

@@ -355,7 +355,10 @@ def _of_lengths(case: Case, a: float, of_term: bool) -> Iterator[tuple[str, floa
     for n in counts:
         corrected = 0.15 if n in means and n - 1 not in means else 0.55
         if within(a, n):
-            yield f"the factor 1/{n} is missing", 0.2
+            yield (
+                f"the factor 1/{n} is missing",
+                0.2 if of_term or not means.isdisjoint((n, 2 * n)) else 0.42,
+            )
         elif within(a, 1 / n):
             yield f"divided by {n} once too often", 0.2
         elif n in means and within(a, n * n):
