@@ -115,7 +115,7 @@ FEWEST_IN_PART = 4
 BESIDES = "besides the mistake"
 """How the words begin for a pass in which what was found nearer to the loss goes wrong, too."""
 
-FEW = 5
+FEW = 4
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
 
 
@@ -149,7 +149,7 @@ def diagnose(
     right = {target.id for target in agreeing}
 
     def in_turn(target: Target) -> tuple[int, float]:
-        missing = max(0, FEW - np.count_nonzero(target.hand)) * _is_leaf(case, target)
+        missing = max(0, FEW - int(np.count_nonzero(target.hand))) * _is_leaf(case, target)
         return missing, from_the_end(target)  # Few numbers tell little: others first.
 
     for target in sorted([*failing, *agreeing], key=in_turn):

@@ -61,7 +61,7 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 )
                 predict = _of_another(replay, {(node.id, i): neutral})
                 yield Candidate(title, cost, predict=predict)
-                if NEUTRAL[node.primitive] and ((0 < value) & (value < 1)).all() and value.ndim:
+                if NEUTRAL[node.primitive] and ((value > 0) & (value < 1)).all() and value.ndim:
                     said = f"1 - {grouped(text)} stands in place of {text}, forwards too"
                     made = _of_another(replay, {(node.id, i): 1 - value})
                     yield Candidate(said, 1.6, predict=made)
