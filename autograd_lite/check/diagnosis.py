@@ -482,6 +482,8 @@ def _is_right_elsewhere(candidate: Candidate, case: Case, progress: Progress) ->
 def _promises_more(candidate: Candidate, target: Target, progress: Progress) -> bool:
     """Return whether a form gives other numbers of a gradient than there are: it fits by chance."""
     made = candidate.predict
+    if any(t.id != target.id and candidate.explains(t) for t in progress.failing):
+        return False  # Elsewhere, the same may have been done once more.
     for t in (*progress.failing, *progress.agreeing):
         explained = t in progress.found and progress.found[t].explained
         if t.id == target.id or explained or not isinstance(made, Made) or not made.changes(t):

@@ -385,3 +385,25 @@ def test_a_simple_factor_is_one_in_a_short_type():
     a = z + np.float32(0.1) * z**3
     g = 2 * (a.numpy() - y) * (1 + np.float32(0.1) * z.numpy() ** 2)
     assert " has a factor 1/3" in title_of(np.sum((a - y) ** 2), w=x.T @ g)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (lambda g, b: g + b, "b is added to the gradient at z"),
+        (lambda g, _: g.sum(axis=0), " over axis 0 stands in place of "),
+    ],
+)
+def test_what_is_passed_on_may_meet_another_mistake_later(more, says):
+    u, w, c, v, b = parameters(u=W, w=V[:3], c=C[1], v=V[1:], b=C[0])
+    first = np.tanh(X @ u)
+    h = np.tanh(first @ w + c)
+    z = h @ v + b
+    h.name, z.name = "h", "z"
+    g = more(2 * (z.numpy() - Y), C[0]) @ V[1:].T * (1 - h.numpy() ** 2)
+    du = X.T @ (g @ V[:3].T)  # Without the slope of the first tanh.
+    by_hand = {"u": du, "w": first.numpy().T @ g, "c": g.sum(axis=0)}
+    result = al.compare(np.sum((z - Y) ** 2), by_hand)
+    assert says in str(result["w"].diagnosis), result
+    assert not str(result["w"].diagnosis).endswith("alone")
+    assert str(result["c"].diagnosis) == "the same mistake as in w"
