@@ -407,3 +407,40 @@ def test_what_is_passed_on_may_meet_another_mistake_later(more, says):
     assert says in str(result["w"].diagnosis), result
     assert not str(result["w"].diagnosis).endswith("alone")
     assert str(result["c"].diagnosis) == "the same mistake as in w"
+
+
+def of_columns(z):
+    return softmax((z - z.max(axis=1, keepdims=True)).T).T
+
+
+@pytest.mark.parametrize(
+    ("p", "says"),
+    [
+        (lambda z: z, "the input of the softmax stands in its place on the way back"),
+        (of_columns, "the softmax is taken along axis 0, in place of 1, on the way back"),
+    ],
+)
+def test_something_else_stands_in_place_of_the_softmax_of_a_weighted_log_softmax(p, says):
+    (w,) = parameters(w=W)
+    q = (np.eye(3)[LABELS] * 0.9 + 0.1 / 3) * np.array([0.5, 1, 2])[LABELS][:, None]
+    z = X @ w
+    g = q.sum(axis=1, keepdims=True) * p(z.numpy()) - q
+    assert title_of(-np.sum(q * al.log_softmax(z, axis=1)), w=X.T @ g).startswith(says)
+
+
+def test_the_width_of_each_unit_is_given_the_sum_of_all():
+    (s,) = parameters(s=np.abs(W[:, 0]))
+    loss = np.sum(np.tanh(X / s) ** 3)
+    y = np.tanh(X / s.numpy())
+    ds = np.sum(-3 * y**2 * (1 - y**2) * X / s.numpy() ** 2)
+    title = title_of(loss, s=np.full(4, ds))
+    assert title == "what comes back to s is summed over its axis 0, in every entry"
+
+
+def test_a_prediction_less_the_logarithm_of_its_target():
+    (w,) = parameters(w=W[:, 0] * 0.3)
+    rate, counts = np.exp(X @ w), np.abs(LABELS * 3.0 - 1)
+    rate.name = "rate"
+    dw = X.T @ (rate.numpy() - np.log(1 + counts))
+    title = title_of(np.sum(rate - counts * np.log(rate)), w=dw)
+    assert title.startswith("(rate - np.log(1 + counts)) is given for the gradient")

@@ -327,6 +327,7 @@ def value_of(replay: Replay, node: Node) -> Table:
 OF_TARGETS: dict[str, Callable[[Any], Any]] = {
     "np.exp({})": np.exp,
     "np.log({})": np.log,
+    "np.log(1 + {})": np.log1p,
     "np.log(1 + np.exp({}))": lambda x: np.logaddexp(0, x),
     "{} ** 2": np.square,
     "np.mean({})": lambda x: np.full_like(x, x.mean()),

@@ -57,7 +57,11 @@ def _logarithm_forms(
     for text, instead in (
         ("the sigmoid stands in place of the softmax", ops.sigmoid.forward(x)),
         ("the logarithm of the softmax stands in its place", np.log(p)),
-    ):
+        ("the input of the softmax stands in its place", x),
+        *((f"the softmax is taken along axis {k}, in place of {axis},",
+           ops.softmax.forward(scores, axis=k)) for k in range(x.ndim) if k != axis
+          for scores in (x, x - x.max(axis, keepdims=True))),
+    ):  # fmt: skip
         yield f"{text} {at}", 1.02, g - instead * total
     yield f"the sum of g has a mean in its place {at}", 0.94, g - p * total / g.shape[axis]
 
