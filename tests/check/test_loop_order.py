@@ -165,12 +165,14 @@ def test_the_steps_one_by_one_give_the_gradients(loss, data):
             assert np.allclose(found[node.id], replay.gradients[node.id], rtol=1e-12)
 
 
-def from_zero(s, U, W, V):
-    h = np.zeros((4, 3))
+def from_zero(s, U, W, V, P, Q):
+    h = b = np.zeros((4, 3))
     for t in range(T):
         new = np.tanh(X[t] @ U + h @ W + s)
         h = MASK[t] * new + (1 - MASK[t]) * h  # At first, the second term is a constant.
-    return np.mean((h @ V - Y) ** 2)
+    for t in reversed(range(T)):
+        b = MASK[t] * np.tanh(X[t] @ P + b @ Q) + (1 - MASK[t]) * b
+    return np.mean(((h + b) @ V - Y) ** 2)
 
 
 FROM_ZERO = """
@@ -178,9 +180,17 @@ h, new = [np.zeros((4, 3))], []
 for t in range(T):
     new.append(np.tanh(X[t] @ U + h[t] @ W + s))
     h.append(MASK[t] * new[t] + (1 - MASK[t]) * h[t])
-out = (h[-1] @ V - Y) / 2
-dV, dU, dW, ds = h[-1].T @ out, 0 * U, 0 * W, 0 * s
-dh = out @ V.T
+b = {T: np.zeros((4, 3))}
+for t in reversed(range(T)):
+    b[t] = MASK[t] * np.tanh(X[t] @ P + b[t + 1] @ Q) + (1 - MASK[t]) * b[t + 1]
+out = ((h[-1] + b[0]) @ V - Y) / 2
+dV, dU, dW, ds, dP, dQ = (h[-1] + b[0]).T @ out, 0 * U, 0 * W, 0 * s, 0 * P, 0 * Q
+dh = db = out @ V.T
+for t in range(T):
+    dy = MASK[t] * db * (1 - b[t] ** 2)
+    dP += X[t].T @ dy
+    dQ += b[t + 1].T @ dy
+    db = (1 - MASK[t]) * db + dy @ Q.T
 for t in reversed(range(T)):
     dz = MASK[t] * dh * (1 - new[t] ** 2)
     dU += X[t].T @ dz
@@ -197,10 +207,13 @@ for t in reversed(range(T)):
         ("dz = MASK[t] * dh", "dz = dh", "the factor MASK[t] is left out of what comes back to"),
         ("W.T\n", "W\n", ".T is forgotten: W is used in place of W.T"),
         ("(1 - MASK[t]) * dh + dz", "dz", "of step t - 1 from multiply(…): that path is left out"),
+        ("b[t + 1].T @", "b[t].T @", "is used in place of multiply(…) + multiply(…) of step t - 1"),
+        ("dy @ Q.T", "dy @ Q", ".T is forgotten: Q is used in place of Q.T"),
     ],
 )
 def test_a_loop_that_starts_from_a_constant_is_one_loop(right, wrong, said):
-    found = titles(from_zero, FROM_ZERO, right, wrong)
+    data = {**DATA, "P": 0.7 * DATA["U"][:, ::-1], "Q": DATA["W"].T + 0.1}
+    found = titles(from_zero, FROM_ZERO, right, wrong, data)
     assert found[0].startswith("at every step, ")
     assert said in found[0]
 
