@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -344,53 +345,66 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
         each = Replay(case.replay.graph, ties="all").gradients
         title = "where several entries are the largest, each of them gets all of the gradient"
         yield Candidate(title, 0.55, predict=AnotherPass(lambda other: each.get(other.id)))
+    alike: dict[Any, list[Step]] = {}
     for step in steps(case, target):
         yield from _one_of_window(step)
-        inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
-        while inner.primitive in (ops.max, ops.min, ops.mean):
-            (operand,) = step.replay.graph.operands(inner)
-            ndim, axis = len(operand.shape), inner.parameters.get("axis")
-            axes = range(ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
-            axes = tuple(k % ndim for k in axes)
-            kept = list(range(ndim))
-            if not inner.parameters.get("keepdims", False):
-                wide, kept = np.expand_dims(wide, axes), [k for k in kept if k not in axes]
-            window = tuple(sorted({*axes, *(kept[k] for k in window)}))
-            yield from _of_windows(step, inner, operand, wide, window)
-            if (
-                operand.primitive is not step.primitive
-                or len(step.replay.graph.consumers(operand)) > 1
-            ):
-                break
-            inner = operand  # The largest of some largest entries is one of all.
+        source = step.operand.operands[0] if step.operand.primitive is ops.getitem else step.edge
+        how = step.primitive, source, repr(step.node.parameters)
+        alike.setdefault(how, []).append(step)
+    for pieces in alike.values():  # Windows that a loop cuts out are pooled one by one.
+        for found in zip(*(_pooled(step, len(pieces) > 1) for step in pieces), strict=False):
+            made = [x.predict for x in found if isinstance(x.predict, Made)]
+            yield replace(found[0], predict=Together(made) if len(made) > 1 else made[0])
+
+
+def _pooled(step: Step, piece: bool) -> Iterator[Candidate]:
+    """Send what arrives at a maximum, or at that of some, elsewhere; be it that of one `piece`."""
+    inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
+    while inner.primitive in (ops.max, ops.min, ops.mean):
+        (operand,) = step.replay.graph.operands(inner)
+        ndim, axis = len(operand.shape), inner.parameters.get("axis")
+        axes = range(ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
+        axes = tuple(k % ndim for k in axes)
+        kept = list(range(ndim))
+        if not inner.parameters.get("keepdims", False):
+            wide, kept = np.expand_dims(wide, axes), [k for k in kept if k not in axes]
+        window = tuple(sorted({*axes, *(kept[k] for k in window)}))
+        yield from _of_windows(step, inner, operand, wide, window, piece)
+        if operand.primitive is not step.primitive or len(step.replay.graph.consumers(operand)) > 1:
+            break
+        inner = operand  # The largest of some largest entries is one of all.
 
 
 def _of_windows(
-    step: Step, inner: Node, operand: Node, wide: Any, window: tuple[int, ...]
+    step: Step, inner: Node, operand: Node, wide: Any, window: tuple[int, ...], piece: bool
 ) -> Iterator[Candidate]:
     """Send what arrives, which has 1 entry for each window, to other entries of it."""
     x, mean = np.asarray(step.replay.values[operand.id]), step.primitive is ops.mean
-    if mean and len(window) == x.ndim:
+    if mean and len(window) == x.ndim and not piece:
         return  # The mean of everything has no windows.
     everywhere, first = np.broadcast_to(wide, x.shape), np.zeros(x.shape)
     first[tuple(slice(0, 1) if k in window else slice(None) for k in range(x.ndim))] = wide
     count = int(np.prod([x.shape[k] for k in window]))
-    before = text_of(step.replay.graph, operand)
-    gets = f"of each window in {before} gets the gradient of {step.name}"
+    before, whose = text_of(step.replay.graph, operand), step.name
+    if piece:
+        whole = step.replay.graph[operand.operands[0]]
+        before, whose = text_of(step.replay.graph, whole), f"its {step.primitive.name}"
+    gets = f"of each window in {before} gets the gradient of {whose}"
     found = [(f"the first entry {gets}", first), (f"the last entry {gets}", np.flip(first, window))]
     if all(k and k - 1 not in window for k in window):  # A reshape has cut them out.
         kept = [k for k in range(x.ndim) if k not in window]
         copies = [x.shape[k + 1] if k + 1 in window else 1 for k in kept]
         tiled = np.tile(np.squeeze(wide, window), copies).reshape(x.shape)
-        title = f"the gradient of {step.name} is put into {before} by np.tile, not by np.repeat"
+        title = f"the gradient of {whose} is put into {before} by np.tile, not by np.repeat"
         found.append((title, tiled))
     if mean:
         largest = everywhere * (x == x.max(window, keepdims=True))
         found.append((f"the largest entry {gets}: that of a maximum, not of a mean", largest))
     else:
-        spread = f"the gradient of {step.name} is spread over the window in {before}"
+        spread = f"the gradient of {whose} is spread over the window in {before}"
         found += [
             (f"every entry {gets}", everywhere),
+            (f"the smallest entry {gets}", everywhere * (x == x.min(window, keepdims=True))),
             (f"{spread}, as that of a mean", everywhere / count),
             (f"the entries of each window in {before} stand in place of the mask of the largest",
              everywhere * x),
