@@ -130,6 +130,53 @@ def test_a_slip_with_what_a_cell_hands_on_has_its_name(right, wrong, said):
     assert said in titles(cell, OF_CELL, right, wrong, CELL)[0]
 
 
+GATES = {"Q": 0.6 * RNG.normal(size=(3, 3)), "R": 0.6 * RNG.normal(size=(3, 3))}
+GATES |= {"U": DATA["U"], "W": DATA["W"], "V": RNG.normal(size=(6, 1))}
+
+
+def gated(Q, R, U, W, V):
+    h, loss = np.full((4, 3), 0.5), 0.0
+    for t in range(T):
+        z, r = al.sigmoid(h @ Q), al.sigmoid(h @ R)
+        h = z * h + r * np.tanh(X[t] @ U + h @ W)
+        loss = loss + np.sum((np.concatenate([h, z], axis=1) @ V - Y) ** 2)
+    return loss
+
+
+OF_GATES = """
+sig = lambda z: 1 / (1 + np.exp(-z))
+h, kept = np.full((4, 3), 0.5), []
+for t in range(T):
+    b, z, r = h, sig(h @ Q), sig(h @ R)
+    n = np.tanh(X[t] @ U + h @ W)
+    h = z * h + r * n
+    kept.append((b, z, r, n, h))
+dQ, dR, dU, dW, dV, dhn = 0 * Q, 0 * R, 0 * U, 0 * W, 0 * V, 0 * h
+for t in reversed(range(T)):
+    b, z, r, n, h = kept[t]
+    both = np.concatenate([h, z], axis=1)
+    dy = 2 * (both @ V - Y)
+    dV += both.T @ dy
+    dh, dz = np.split(dy @ V.T, 2, axis=1)
+    dh = dh + dhn
+    dz, dr, dn = (dz + dh * b) * z * (1 - z), dh * n * r * (1 - r), dh * r * (1 - n**2)
+    dQ, dR, dU, dW = dQ + b.T @ dz, dR + b.T @ dr, dU + X[t].T @ dn, dW + b.T @ dn
+    dhn = dh * z + dn @ W.T + dz @ Q.T + dr @ R.T
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("dz @ Q.T + dr @ R.T", "dz @ R.T + dr @ Q.T", "Q and R are exchanged on the way back to"),
+        (" + dz @ Q.T + dr @ R.T", "", "only that from multiply(…) and (add(…) of step t - 1) @ W"),
+        ("dh, dz = np", "dz, dh = np", "are exchanged on the way back from concatenate(…)"),
+    ],
+)
+def test_a_slip_with_what_comes_back_to_a_state_of_gates_has_its_name(right, wrong, said):
+    assert said in titles(gated, OF_GATES, right, wrong, GATES)[0]
+
+
 WIDE = np.tanh(X @ np.ones((2, 3)))
 
 
