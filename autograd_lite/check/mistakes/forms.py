@@ -179,9 +179,9 @@ def _values(replay: Replay) -> Iterator[Form]:
         if scores and node.id in replay.gradients and value.ndim and value.shape[-1] > 1:
             yield f"softmax({text})", 0.35, node.id, ops.softmax.forward(value, axis=-1)
     for x, node, axis in softmaxes(replay):
-        scores = scores_of(replay, x, np.asarray(replay.values[node.id]) != 0)
-        if scores is not None:
-            plain = ops.softmax.forward(replay.values[scores.id], axis=axis)
+        unmasked = scores_of(replay, x, np.asarray(replay.values[node.id]) != 0)
+        if unmasked is not None:
+            plain = ops.softmax.forward(replay.values[unmasked.id], axis=axis)
             yield f"({text_of(replay.graph, node)} without its mask)", 0.3, node.id, plain
 
 
