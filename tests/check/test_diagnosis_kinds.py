@@ -199,7 +199,7 @@ CASES = [
     (arranged, ARRANGED, "np.where(np.abs(e) <= 1.2, e, 1.2 * np.sign(e))", "e", "another rule",
      "all goes back to 0.5 * e ** 2"),
     (arranged, ARRANGED, "2 * (u - u.mean(axis=0))", "2 * u", "another rule", "less its mean"),
-    (arranged, ARRANGED, "u.max(axis=1", "u.min(axis=1", "another rule", "the smallest entries"),
+    (arranged, ARRANGED, "u.max(axis=1", "u.min(axis=1", "pooling", "the smallest entries"),
     (filtered, FILTERED, " + K.T @ ds", "", "path missing", "to e_t from K @ e_t"),
     (filtered, FILTERED, "(dg, states[t])", "(dg, states[t + 1])", "wrong tensor", "guess_t + "),
     (padded, PADDED, "p = softmax(s)\ndp", "p = softmax(s)\ndp, p = 2 * (p @ X) @ X.T, softmax("

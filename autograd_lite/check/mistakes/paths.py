@@ -61,10 +61,9 @@ def scaled_path(
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
         origin = key if kind == "term of the loss" or np.size(part) == 1 else None
-        why, flipped, size = reason(case, factor, origin, use or key), "", factor
-        if factor < 0 and why == reason(
-            case, -factor, origin, use or key
-        ):  # Which is of its size alone.
+        at, flipped, size = (origin, use or key), "", factor
+        why = reason(case, factor, *at)
+        if factor < 0 and why == reason(case, -factor, *at):  # Which is of its size alone.
             flipped, size = "its sign flipped, and ", -factor
         says = why[0] if why else another_number(case, size)
         if (single and not (why and why[1] <= SURE)) or not (
@@ -110,10 +109,8 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 title = f"{path} has a factor {to} too many"
                 sent = Made(replay, operand.id, part * value, part)
                 yield Candidate(title, 1.1, predict=sent, kind="factor on a path")
-            of_use = scaled_path(
-                case, target, operand.id, part, path, cost, "path missing", use=node.id
-            )
-            for made in of_use:
+            kind = "path missing"
+            for made in scaled_path(case, target, operand.id, part, path, cost, kind, use=node.id):
                 reasoned = ": " in made.title or not made.title.rpartition(" factor ")[1]
                 if not made.title.endswith("left out") and (reasoned or not alike):
                     yield made

@@ -241,10 +241,8 @@ def reasons(
     divisor = f", or {divisor}" if divisor else ""
     if within(a, 0.5):
         there = twos(case, key or at or case.replay.graph.outputs[0].id)
-        yield (
-            f"a factor 2 is missing{divisor}",
-            0.1 if there else 0.395,
-        )  # A ratio of two lengths explains it.
+        far = 0.1 if there else 0.395  # A ratio of two lengths explains it better.
+        yield f"a factor 2 is missing{divisor}", far
     if within(a, 2):
         yield f"a factor 2 too many{or_a_half(case)}{divisor}", 0.1
     if case.lr is not None and case.lr != 1 and within(a, case.lr):
@@ -416,10 +414,10 @@ def twos(case: Case, key: str) -> set[str]:
 
     def is_two(node: Node) -> bool:
         pairs = itertools.permutations(node.operands, 2) if node.primitive in PRODUCTS else ()
-        numbers = {float(x.value) for x in replay.graph.operands(node) if not x.shape}
+        operands = replay.graph.operands(node)
         return (
             is_square(replay, node)
-            or not numbers.isdisjoint((2.0, 0.5))
+            or any(not x.shape and x.value in (2.0, 0.5) for x in operands)
             or any(y in replay.behind(x) for x, y in pairs)  # As b @ b is.
         )
 

@@ -401,10 +401,14 @@ def _of_windows(
         largest = everywhere * (x == x.max(window, keepdims=True))
         found.append((f"the largest entry {gets}: that of a maximum, not of a mean", largest))
     else:
+        worst, *words = np.min, "smallest", "largest"
+        if step.primitive is ops.min:
+            worst, *words = np.max, "largest", "smallest"
         spread = f"the gradient of {whose} is spread over the window in {before}"
         found += [
             (f"every entry {gets}", everywhere),
-            (f"the smallest entry {gets}", everywhere * (x == x.min(window, keepdims=True))),
+            (f"the {words[0]} entries of {before} get the gradient of {whose}, not the {words[1]}",
+             everywhere * (x == worst(x, axis=window, keepdims=True))),
             (f"{spread}, as that of a mean", everywhere / count),
             (f"the entries of each window in {before} stand in place of the mask of the largest",
              everywhere * x),
@@ -414,9 +418,10 @@ def _of_windows(
             where = "the places of the largest entries of the first row"
             found.append((f"{where} are those of all in {before}", everywhere * mask))
     for title, sent in found:
-        for text, part in ((title, sent), (f"{title}, divided by {count}", sent / count))[
-            : 1 + mean
-        ]:
+        share = f"only {title}".replace("gets the", "gets its share of the")
+        if share == f"only {title}":
+            share = f"{title}, divided by {count}"
+        for text, part in ((title, sent), (share, sent / count))[: 1 + mean]:
             made = Made(step.replay, operand.id, part, step.replay.parts[inner.id, 0])
             yield Candidate(text, 0.8 + 0.1 * (part is not sent), predict=made)
 
@@ -431,9 +436,8 @@ def _chosen(step: Step, x: Any, window: tuple[int, ...]) -> Any:
 
 
 def _one_of_window(step: Step) -> Iterator[Candidate]:
-    """Use one entry of each window forwards, or send back to one, where all of them count."""
-    replay, other = step.replay, step.other
-    pooled = step.node if step.primitive is ops.mean else other
+    """Use one entry of each window forwards, where all of them count."""
+    replay, pooled = step.replay, step.other
     if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
         return
     axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
@@ -441,15 +445,6 @@ def _one_of_window(step: Step) -> Iterator[Candidate]:
         return
     before = text_of(replay.graph, replay.graph[pooled.operands[0]])
     for which, i in (("first", 0), ("last", -1)):
-        if pooled is other:
-            one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
-            title = f"the {which} of {before} along axis {axis} is used in place of "
-            yield step.candidate(title + text_of(replay.graph, pooled), 1.0, step.using(one))
-        else:
-            only = np.moveaxis(np.zeros(np.shape(x)), axis, 0)
-            only[i] = 1.0
-            share = np.moveaxis(only, 0, axis) * replay.parts[step.edge]
-            title = (
-                f"only the {which} of {before} along axis {axis} gets its share of the gradient "
-            )
-            yield step.candidate(f"{title}of {step.name}", 0.9, always(share))
+        one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
+        title = f"the {which} of {before} along axis {axis} is used in place of "
+        yield step.candidate(title + text_of(replay.graph, pooled), 1.0, step.using(one))
