@@ -205,7 +205,7 @@ CASES = [
     (padded, PADDED, "p = softmax(s)\ndp", "p = softmax(s)\ndp, p = 2 * (p @ X) @ X.T, softmax("
      "q @ k.T) #", "softmax in pieces", "mask is left out"),
     (valued, VALUED, "p.T @ (p", "softmax(s).T @ (p", "another form",
-     "softmax((X @ Q) @ Y.T) is used in place of p"),
+     "(p without its mask) is used in place of p"),
     (shared_scale, SHARED_SCALE, "0.3 * Y", "Y", "factor missing", "the factor alpha is missing"),
     (shared_scale, SHARED_SCALE, "0.3 * Y", "0.7 * Y", "constant factor", "1 - alpha stands"),
 ]  # fmt: skip

@@ -271,6 +271,13 @@ def test_a_factor_2_is_missing_only_where_there_is_one():
     assert title.endswith("has a factor 0.5: divided by 8 where 4 belongs")
 
 
+def test_a_variance_has_a_factor_2():
+    (w,) = parameters(w=W)
+    z, g = X @ W, np.exp(np.var(X @ W, axis=0)) / 9
+    title = title_of(np.sum(np.exp(np.var(X @ w, axis=0))), w=X.T @ (g * (z - z.mean(0))))
+    assert title == "by hand = 0.5 × autodiff: the factor 2 is missing"
+
+
 def test_the_gradients_of_copies_and_of_pieces_add_up():
     v, w = parameters(v=np.array([W[:, 0], V[:, 0]]), w=W)
     pieces = [np.tanh(X[:2] * v[k]) for k in range(2)]

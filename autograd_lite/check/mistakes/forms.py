@@ -175,8 +175,7 @@ def _values(replay: Replay) -> Iterator[Form]:
             continue
         seen.append(value)
         yield grouped(text), 0.0 if node.name else 0.2, node.id, value
-        scores = node.name or any(x.primitive is ops.where for x in replay.graph.consumers(node))
-        if scores and node.id in replay.gradients and value.ndim and value.shape[-1] > 1:
+        if node.name and node.id in replay.gradients and value.ndim and value.shape[-1] > 1:
             yield f"softmax({text})", 0.35, node.id, ops.softmax.forward(value, axis=-1)
     for x, node, axis in softmaxes(replay):
         unmasked = scores_of(replay, x, np.asarray(replay.values[node.id]) != 0)

@@ -428,7 +428,7 @@ def is_square(replay: Replay, node: Node) -> bool:
     """Return whether an operation squares; a cube has no factor 2."""
     if node.primitive is ops.power:
         return bool((np.asarray(replay.values[node.operands[1]]) == 2).all())
-    return node.primitive in (ops.mse, ops.square)
+    return node.primitive in (ops.mse, ops.square, ops.var)
 
 
 def complement(
