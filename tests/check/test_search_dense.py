@@ -284,7 +284,7 @@ def test_the_gradients_of_copies_and_of_pieces_add_up():
     loss = np.sum(np.exp(np.repeat(w, 2, axis=0))) + np.sum(pieces[0]) + np.sum(pieces[1])
     dv = np.stack([np.sum(X[:2] / np.cosh(X[:2] * x) ** 2, axis=0) for x in v.numpy()])
     result = al.compare(loss, {"v": dv / 2, "w": np.exp(W)})
-    assert "averaged over the 2 entries" in str(result["w"].diagnosis)
+    assert "averaged over the 2 copies" in str(result["w"].diagnosis)
     assert str(result["v"].diagnosis) == "the same mistake as in w"
 
 

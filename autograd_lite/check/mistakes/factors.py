@@ -180,9 +180,10 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     if known and within(a, 1 / case.batch):
         text = f"averaged over the batch of {case.batch}, whose gradients add up"
         yield "averaged, not summed", text, 0.8, STRETCHED
+    copies = any(x.primitive in (ops.repeat, ops.tile) for x in case.replay.users(target.id))
     for n in _stretched_to(case, target) - known:
         if within(a, 1 / n):
-            text = f"averaged over the {n} entries that it adds up"
+            text = f"averaged over the {n} {'copies' if copies else 'entries'} that it adds up"
             yield "averaged, not summed", text, 0.8, STRETCHED
     averages, sums, squares = _lengths(case, target)
     doubled = {x for x in twos(case, target.id) if target.id in case.replay.behind(x)}
