@@ -245,14 +245,15 @@ def _of_uses(replay: Replay, loop: Loop) -> Iterator[Slip]:
             yield Slip(title, 0.8 + 0.1 * len(kept), rules, "path missing")
         for pair in itertools.combinations([x for x in uses if is_product(x[0][0])], 2):
             others = [(nodes, 1 - i) for nodes, i in pair]
-            one, two = (replay.graph[nodes[-1].operands[i]] for nodes, i in others)
-            if one is two or one.shape != two.shape or len(pair[0][0]) != len(pair[1][0]):
+            one, two = ([node.operands[i] for node in nodes] for nodes, i in others)
+            shapes = {replay.graph[x].shape for x in one + two}
+            if one == two or len(one) != len(two) or len(shapes) > 1:
                 continue
             names = " and ".join(operand_name(replay, loop, *x) for x in others)
             rules = {
                 (node.id, i): plain(replay.rule((node.id, i), operands={1 - i: replay.values[x]}))
-                for (nodes, i), (theirs, k) in zip(pair, others[::-1], strict=True)
-                for node, x in zip(nodes, (other.operands[k] for other in theirs), strict=True)
+                for (nodes, i), used in zip(pair, (two, one), strict=True)
+                for node, x in zip(nodes, used, strict=True)
             }
             title = f"{names} are exchanged on the way back to {to}"
             yield Slip(title, 1.0, rules, "exchanged")

@@ -411,23 +411,21 @@ def _concerns(replay: Replay, node: Node, key: str) -> bool:
 def twos(case: Case, key: str) -> set[str]:
     """Return the nodes with a factor 2 or 1/2 that one can forget, on the way to or from a node."""
     replay = case.replay
-
-    def is_two(node: Node) -> bool:
-        pairs = itertools.permutations(node.operands, 2) if node.primitive in PRODUCTS else ()
-        operands = replay.graph.operands(node)
-        return (
-            is_square(replay, node)
-            or any(not x.shape and x.value in (2.0, 0.5) for x in operands)
-            or any(y in replay.behind(x) for x, y in pairs)  # As b @ b is.
-        )
-
-    return {x.id for x in replay.graph if _concerns(replay, x, key) and is_two(x)}
+    return {
+        x.id
+        for x in replay.graph
+        if _concerns(replay, x, key)
+        and (is_square(replay, x) or any(not y.shape and y.value in (2.0, 0.5)
+                                         for y in replay.graph.operands(x)))
+    }  # fmt: skip
 
 
 def is_square(replay: Replay, node: Node) -> bool:
-    """Return whether an operation squares; a cube has no factor 2."""
+    """Return whether an operation squares, as b @ b does; a cube has no factor 2."""
     if node.primitive is ops.power:
         return bool((np.asarray(replay.values[node.operands[1]]) == 2).all())
+    if node.primitive in (ops.multiply, ops.matmul, ops.einsum):
+        return any(y in replay.behind(x) for x, y in itertools.permutations(node.operands, 2))
     return node.primitive in (ops.mse, ops.square, ops.var)
 
 
@@ -511,8 +509,6 @@ def _called(graph: Graph, node: Node, depth: int = 3) -> str:
 
 
 GATES = (ops.multiply, ops.where)
-
-PRODUCTS = (ops.multiply, ops.matmul, ops.einsum)
 
 LEARNING_RATES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 1e-4)
 """What a factor may be, if none is given."""
