@@ -387,7 +387,7 @@ def _of_lengths(case: Case, a: float, of_term: bool) -> Iterator[tuple[str, floa
             yield f"the square root of {n} is {'missing' if a > 1 else 'there too often'}", 0.4
     for n in counts:
         for m in counts if n in means else ():
-            if n != m and within(a, n / m):
+            if n != m and within(a, n / m) and (of_term or not (within(a, 2) or within(a, 0.5))):
                 yield f"divided by {m} where {n} belongs", 0.39
 
 
@@ -425,7 +425,8 @@ def is_square(replay: Replay, node: Node) -> bool:
     if node.primitive is ops.power:
         return bool((np.asarray(replay.values[node.operands[1]]) == 2).all())
     if node.primitive in (ops.multiply, ops.matmul, ops.einsum):
-        return any(y in replay.behind(x) for x, y in itertools.permutations(node.operands, 2))
+        pairs = itertools.permutations(replay.gradients.keys() & set(node.operands), 2)
+        return len(set(node.operands)) < 2 or any(y in replay.behind(x) for x, y in pairs)
     return node.primitive in (ops.mse, ops.square, ops.var)
 
 
