@@ -256,6 +256,38 @@ def test_1_less_a_number_is_that_number_but_for_its_last_digit(wrong, says):
     assert title_of((1 - mix) * ce + 4 * mix * (kd / 4), w=sum(wrong(*parts))).endswith(says)
 
 
+def test_1_less_a_number_has_no_place_to_give_where_it_does_not_stand():
+    (w,) = parameters(w=W)
+    title = title_of(np.sum(0.25 * np.tanh(X @ w)), w=X.T @ (1 - np.tanh(X @ W) ** 2) / 12)
+    assert "1 - 0.25" not in title
+
+
+def test_a_factor_2_is_missing_only_where_there_is_one():
+    (w,) = parameters(w=W)
+    rows, dz = np.arange(0, 8, 2), np.zeros((8, 3))
+    dz[rows] = np.exp(X[rows] @ W) / 8
+    loss = np.sum(np.exp(X[:8] @ w)[rows]) / 4 + np.sum(w**2)
+    title = title_of(loss, w=X[:8].T @ dz + 2 * W)
+    assert title.endswith("has a factor 0.5: divided by 8 where 4 belongs")
+
+
+def test_a_variance_has_a_factor_2():
+    (w,) = parameters(w=W)
+    z, g = X @ W, np.exp(np.var(X @ W, axis=0)) / 9
+    title = title_of(np.sum(np.exp(np.var(X @ w, axis=0))), w=X.T @ (g * (z - z.mean(0))))
+    assert title == "by hand = 0.5 × autodiff: the factor 2 is missing"
+
+
+def test_the_gradients_of_copies_and_of_pieces_add_up():
+    v, w = parameters(v=np.array([W[:, 0], V[:, 0]]), w=W)
+    pieces = [np.tanh(X[:2] * v[k]) for k in range(2)]
+    loss = np.sum(np.exp(np.repeat(w, 2, axis=0))) + np.sum(pieces[0]) + np.sum(pieces[1])
+    dv = np.stack([np.sum(X[:2] / np.cosh(X[:2] * x) ** 2, axis=0) for x in v.numpy()])
+    result = al.compare(loss, {"v": dv / 2, "w": np.exp(W)})
+    assert "averaged over the 2 copies" in str(result["w"].diagnosis)
+    assert str(result["v"].diagnosis) == "the same mistake as in w"
+
+
 def test_the_sign_of_a_factor_is_another_matter():
     (w,) = parameters(w=W[:, 0])
     y = SIGNS

@@ -20,6 +20,7 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     remembered,
 )
+from autograd_lite.check.mistakes.repeated import summing
 from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all, with_nodes
 from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.core.primitive import Primitive
@@ -41,8 +42,9 @@ def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
 @remembered
 def _changed(replay: Replay) -> Iterator[Candidate]:
     biases: dict[Edge, Array] = {}
+    added = set(summing(replay))  # A term of the loss that is left out is told as such.
     for node in replay.graph:
-        if node.primitive not in NEUTRAL or len(node.operands) != 2:
+        if node.primitive not in NEUTRAL or len(node.operands) != 2 or node.id in added:
             continue
         whole = text_of(replay.graph, node)
         for i, operand in enumerate(replay.graph.operands(node)):

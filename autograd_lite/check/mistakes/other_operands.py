@@ -370,10 +370,11 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
             g = step.replay.gradients.get(other.id)
             if g is None or g.shape != step.node.shape:
                 continue
-            whose = text_of(graph, other)
+            whose, to = text_of(graph, other), text_of(graph, step.operand)
+            elsewhere = any((step.node.id, i) in step.replay.parts for i in {0, 1} - {step.edge[1]})
             title = (
                 f"the gradient at {'another ' * (whose == step.name)}{whose} is used in place of "
-                f"that at {step.name}"
+                f"that at {step.name}{f', in what comes back to {to}' * elsewhere}"
             )
             yield step.candidate(title, 3.4 if other.name else 3.45, given(step.rule, g))
 

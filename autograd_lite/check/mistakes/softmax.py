@@ -270,7 +270,7 @@ def _masked_otherwise(
     rows, columns = (y.shape or (0,))[-1], (y.shape or (0,))[-2:-1]
     if kept.all() or not kept.any():
         return
-    scores = _scores(replay, x, kept)
+    scores = scores_of(replay, x, kept)
     if scores is None and not np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
         scores = x
 
@@ -296,7 +296,7 @@ def _masked_otherwise(
     yield text, through(plain * kept)
 
 
-def _scores(replay: Replay, x: Node, kept: Any) -> Node | None:
+def scores_of(replay: Replay, x: Node, kept: Any) -> Node | None:
     """Return what the input of a softmax is but for a mask; None if none was applied to it."""
     masked = np.asarray(replay.values[x.id])
     for node in replay.graph.operands(x) if not kept.all() else ():
