@@ -47,7 +47,7 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
     same,
 )
-from autograd_lite.check.mistakes.repeated import Loop, loops, summing
+from autograd_lite.check.mistakes.repeated import Loop, loops, summing, unequal_steps
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.softmax import forms_at, softmaxes
 from autograd_lite.check.mistakes.texts import text_of
@@ -64,7 +64,7 @@ def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
 
 @remembered
 def _of_loops(replay: Replay) -> Iterator[Candidate]:
-    for loop in loops(replay):
+    for loop in (*loops(replay), *unequal_steps(replay)):
         yield from (slip.candidate(replay) for slip in _of_loop(replay, loop))
 
 

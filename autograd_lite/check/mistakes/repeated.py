@@ -83,6 +83,26 @@ def loops(replay: Replay) -> Iterator[Loop]:
         taken.update(node.id for nodes in loop.classes for node in nodes)
 
 
+def unequal_steps(replay: Replay) -> Iterator[Loop]:
+    """Return what a loop does to single numbers, if its steps differ: those at the ends, say."""
+
+    def kind(node: Node, further: int = 3) -> tuple[object, ...]:
+        users = replay.graph.consumers(node) if further and node.id not in sums else ()
+        return node.primitive, *((kind(x, further - 1), x.operands.index(node.id)) for x in users)
+
+    sums = set(summing(replay))
+
+    alike: dict[object, list[Node]] = {}
+    for node in replay.graph:
+        if node.primitive is not None and not node.shape and node.id in replay.gradients:
+            operands = tuple(x.primitive for x in replay.graph.operands(node))
+            alike.setdefault((operands, kind(node)), []).append(node)
+    most = max(MOST_BY_HAND, *(loop.steps for loop in loops(replay)), 0)
+    classes = [nodes for nodes in alike.values() if len(nodes) > most]
+    if classes:
+        yield Loop(classes)
+
+
 HALF_ALIKE = 1.0
 """What share of the operations between two uses of a parameter are repeated in a loop."""
 
