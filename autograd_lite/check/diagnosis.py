@@ -112,7 +112,10 @@ UNLIKELY = 2.0
 FEWEST_IN_PART = 4
 """How many different numbers prove a mistake that was made at some entries only."""
 
-FEW = 3
+BESIDES = "besides the mistake"
+"""How the words begin for a pass in which what was found nearer to the loss goes wrong, too."""
+
+FEW = 4
 """Of a gradient with fewer numbers than these, a mistake is looked for in the others first."""
 
 
@@ -147,9 +150,9 @@ def diagnose(
     end = time.thread_time() + budget
     right = {target.id for target in agreeing}
 
-    def in_turn(target: Target) -> tuple[bool, float]:
-        few = bool(np.count_nonzero(target.hand) < FEW) and _is_leaf(case, target)
-        return few, from_the_end(target)  # Few numbers tell little: others first.
+    def in_turn(target: Target) -> tuple[int, float]:
+        missing = max(0, FEW - int(np.count_nonzero(target.hand))) * _is_leaf(case, target)
+        return missing, from_the_end(target)  # Few numbers tell little: others first.
 
     for target in sorted([*failing, *agreeing], key=in_turn):
         if target.id not in right:
@@ -224,7 +227,7 @@ def _one(progress: Progress, target: Target) -> Diagnosis:
                 more = _fitting(case, against, progress, candidates)
                 fitting = sorted([*fitting, *more], key=lambda x: x.rank)
                 proposed = proposed or candidates
-        if besides.startswith("besides the mistake"):  # Another far-fetched one would be chance.
+        if besides.startswith(BESIDES):  # Another far-fetched one would be chance.
             fitting = [x for x in fitting if x.cost <= UNLIKELY]
         if kept and not (fitting and _is_nearer(fitting[0], kept[0][0])):
             break
@@ -481,6 +484,8 @@ def _is_right_elsewhere(candidate: Candidate, case: Case, progress: Progress) ->
 def _promises_more(candidate: Candidate, target: Target, progress: Progress) -> bool:
     """Return whether a form gives other numbers of a gradient than there are: it fits by chance."""
     made = candidate.predict
+    if any(t.id != target.id and candidate.explains(t) for t in progress.failing):
+        return False  # Elsewhere, the same may have been done once more.
     for t in (*progress.failing, *progress.agreeing):
         explained = t in progress.found and progress.found[t].explained
         if t.id == target.id or explained or not isinstance(made, Made) or not made.changes(t):
@@ -523,7 +528,7 @@ def _diagnosis(
     """
     best, *rest = fitting
     as_it_is, target = targets
-    if not besides:
+    if not besides or besides.startswith(BESIDES):
         progress.made.append((as_it_is, best))
     numbers = np.count_nonzero(target.hand)
     numbers += sum(

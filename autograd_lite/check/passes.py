@@ -25,6 +25,7 @@ class Progress:
     agreeing: Sequence[Target]
     found: dict[Target, Diagnosis] = field(default_factory=dict)
     made: list[tuple[Target, Candidate]] = field(default_factory=list)
+    besides: dict[Made, Replay] = field(default_factory=dict)
     upstream: dict[str, Array] = field(default_factory=dict)
     wrong: list[Target] = field(default_factory=list)
     cut_short: set[str] = field(default_factory=set)
@@ -98,14 +99,19 @@ def _passes(progress: Progress, target: Target) -> Iterator[tuple[Case, str]]:
         made = candidate.predict
         if (
             isinstance(made, Made)
-            and made.replay is replay
+            and (made.replay is replay or made.replay in progress.besides.values())
             and target.id in replay.behind(made.key)
         ):
             instead, part = made.both
             if target.id != made.key and np.shape(instead) == np.shape(part):
-                there = {made.key: replay.gradients[made.key] + instead - part}
-                changed = Replay(replay.graph, replay.values, there)
-                yield replace(progress.case, replay=changed), f"the mistake in {other.name}"
+                if made not in progress.besides:
+                    there = {made.key: made.replay.gradients[made.key] + instead - part}
+                    changed = Replay(replay.graph, replay.values, {**made.replay.given, **there})
+                    progress.besides[made] = changed
+                yield (
+                    replace(progress.case, replay=progress.besides[made]),
+                    f"the mistake in {other.name}",
+                )
 
 
 def _gives_the_same(one: Replay, other: Replay, target: Target) -> bool:

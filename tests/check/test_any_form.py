@@ -331,3 +331,20 @@ def test_the_value_of_a_tensor_with_a_long_name_is_given_for_its_gradient():
     row = al.compare(np.mean((np.tanh(np.tanh(X @ a) @ b) @ w - Y) ** 2), wrong)[w]
     title = "the value of np.tanh(np.tanh(…) @ b) @ w is given for the gradient at "
     assert row.diagnosis.title.startswith(title)
+
+
+def test_an_operand_with_something_added_or_without_its_mask_is_named():
+    rng = np.random.default_rng(8)
+    x, c, s0, v0, w0 = (rng.normal(size=n) for n in ((4, 3), (4, 3), (4, 4), (4, 3), (3, 3)))
+    s, v, w = (
+        al.Tensor(a, requires_grad=True, name=k) for k, a in zip("svw", (s0, v0, w0), strict=True)
+    )
+    a = al.softmax(np.where(np.tril(np.ones((4, 4))) > 0, s, -1e9), axis=1)
+    mixed = a @ v
+    loss = np.sum(np.tanh(x + mixed @ w) * c)
+    d = c / np.cosh(x + mixed.numpy() @ w0) ** 2
+    dw = str(al.compare(loss, {"w": (x + mixed.numpy()).T @ d})["w"].diagnosis)
+    assert dw.startswith("(mixed + x) is used in place of mixed on the way back")
+    dv = al.softmax(s0, axis=1).T @ (d @ w0.T)
+    found = str(al.compare(loss, {"v": dv})["v"].diagnosis)
+    assert found.startswith("(a without its mask) is used in place of a on the way back")

@@ -199,13 +199,13 @@ CASES = [
     (arranged, ARRANGED, "np.where(np.abs(e) <= 1.2, e, 1.2 * np.sign(e))", "e", "another rule",
      "all goes back to 0.5 * e ** 2"),
     (arranged, ARRANGED, "2 * (u - u.mean(axis=0))", "2 * u", "another rule", "less its mean"),
-    (arranged, ARRANGED, "u.max(axis=1", "u.min(axis=1", "another rule", "the smallest entries"),
+    (arranged, ARRANGED, "u.max(axis=1", "u.min(axis=1", "pooling", "the smallest entries"),
     (filtered, FILTERED, " + K.T @ ds", "", "path missing", "to e_t from K @ e_t"),
     (filtered, FILTERED, "(dg, states[t])", "(dg, states[t + 1])", "wrong tensor", "guess_t + "),
     (padded, PADDED, "p = softmax(s)\ndp", "p = softmax(s)\ndp, p = 2 * (p @ X) @ X.T, softmax("
      "q @ k.T) #", "softmax in pieces", "mask is left out"),
     (valued, VALUED, "p.T @ (p", "softmax(s).T @ (p", "another form",
-     "softmax((X @ Q) @ Y.T) is used in place of p"),
+     "(p without its mask) is used in place of p"),
     (shared_scale, SHARED_SCALE, "0.3 * Y", "Y", "factor missing", "the factor alpha is missing"),
     (shared_scale, SHARED_SCALE, "0.3 * Y", "0.7 * Y", "constant factor", "1 - alpha stands"),
 ]  # fmt: skip

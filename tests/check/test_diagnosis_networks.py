@@ -184,7 +184,7 @@ def test_a_gradient_that_reaches_one_word_alone_has_its_name():
     hand = np.zeros(words.shape)
     hand[:, -1] = d.numpy() / 3
     found = str(al.compare(0.5 * np.sum(d**2), {"words": hand})["words"].diagnosis)
-    assert "only the last of words along axis 1 gets its share" in found
+    assert "only the last entry of each window in words gets its share" in found
 
 
 def test_labels_are_not_pasted_into_a_sentence():

@@ -66,6 +66,17 @@ def test_a_root_mean_square_has_neither_a_mean_nor_a_variance():
     assert result["x"].diagnosis.title == title
 
 
+def test_a_gradient_in_place_of_another_is_said_with_where_it_goes():
+    def back(dy, cache):
+        x, r, w = cache
+        return {"x": r * w * dy - r**3 * x * np.mean(x, axis=1, keepdims=True)}
+
+    result = al.check_layer(rms_norm, back, [rng.normal(size=(4, 6)), rng.normal(size=6)])
+    assert result["x"].diagnosis.title.endswith(
+        "in place of that at x * r, in what comes back to r"
+    )
+
+
 def executed(code, result, **known):
     names = {"np": np, **known}
     exec(code, names)

@@ -331,7 +331,7 @@ def test_the_two_loops_of_a_bidirectional_network_are_told_apart(slip, name, say
     [
         (lambda g: g.reshape(2, 3, 4)[:, 0], "only the first of the 3 copies of x"),
         (lambda g: g.reshape(3, 2, 4).sum(axis=0), "as those of np.tile are"),
-        (lambda g: g.reshape(2, 3, 4).mean(axis=1), "averaged, not summed"),
+        (lambda g: g.reshape(2, 3, 4).mean(axis=1), "averaged over the 3 copies"),
     ],
 )
 def test_copies_that_are_summed_in_another_way_are_named(slip, says):

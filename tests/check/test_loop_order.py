@@ -130,6 +130,53 @@ def test_a_slip_with_what_a_cell_hands_on_has_its_name(right, wrong, said):
     assert said in titles(cell, OF_CELL, right, wrong, CELL)[0]
 
 
+GATES = {"Q": 0.6 * RNG.normal(size=(3, 3)), "R": 0.6 * RNG.normal(size=(3, 3))}
+GATES |= {"U": DATA["U"], "W": DATA["W"], "V": RNG.normal(size=(6, 1))}
+
+
+def gated(Q, R, U, W, V):
+    h, loss = np.full((4, 3), 0.5), 0.0
+    for t in range(T):
+        z, r = al.sigmoid(h @ Q), al.sigmoid(h @ R)
+        h = z * h + r * np.tanh(X[t] @ U + h @ W)
+        loss = loss + np.sum((np.concatenate([h, z], axis=1) @ V - Y) ** 2)
+    return loss
+
+
+OF_GATES = """
+sig = lambda z: 1 / (1 + np.exp(-z))
+h, kept = np.full((4, 3), 0.5), []
+for t in range(T):
+    b, z, r = h, sig(h @ Q), sig(h @ R)
+    n = np.tanh(X[t] @ U + h @ W)
+    h = z * h + r * n
+    kept.append((b, z, r, n, h))
+dQ, dR, dU, dW, dV, dhn = 0 * Q, 0 * R, 0 * U, 0 * W, 0 * V, 0 * h
+for t in reversed(range(T)):
+    b, z, r, n, h = kept[t]
+    both = np.concatenate([h, z], axis=1)
+    dy = 2 * (both @ V - Y)
+    dV += both.T @ dy
+    dh, dz = np.split(dy @ V.T, 2, axis=1)
+    dh = dh + dhn
+    dz, dr, dn = (dz + dh * b) * z * (1 - z), dh * n * r * (1 - r), dh * r * (1 - n**2)
+    dQ, dR, dU, dW = dQ + b.T @ dz, dR + b.T @ dr, dU + X[t].T @ dn, dW + b.T @ dn
+    dhn = dh * z + dn @ W.T + dz @ Q.T + dr @ R.T
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("dz @ Q.T + dr @ R.T", "dz @ R.T + dr @ Q.T", "Q and R are exchanged on the way back to"),
+        (" + dz @ Q.T + dr @ R.T", "", "only that from multiply(…) and (add(…) of step t - 1) @ W"),
+        ("dh, dz = np", "dz, dh = np", "are exchanged on the way back from concatenate(…)"),
+    ],
+)
+def test_a_slip_with_what_comes_back_to_a_state_of_gates_has_its_name(right, wrong, said):
+    assert said in titles(gated, OF_GATES, right, wrong, GATES)[0]
+
+
 WIDE = np.tanh(X @ np.ones((2, 3)))
 
 
@@ -165,12 +212,14 @@ def test_the_steps_one_by_one_give_the_gradients(loss, data):
             assert np.allclose(found[node.id], replay.gradients[node.id], rtol=1e-12)
 
 
-def from_zero(s, U, W, V):
-    h = np.zeros((4, 3))
+def from_zero(s, U, W, V, P, Q):
+    h = b = np.zeros((4, 3))
     for t in range(T):
         new = np.tanh(X[t] @ U + h @ W + s)
         h = MASK[t] * new + (1 - MASK[t]) * h  # At first, the second term is a constant.
-    return np.mean((h @ V - Y) ** 2)
+    for t in reversed(range(T)):
+        b = MASK[t] * np.tanh(X[t] @ P + b @ Q) + (1 - MASK[t]) * b
+    return np.mean(((h + b) @ V - Y) ** 2)
 
 
 FROM_ZERO = """
@@ -178,9 +227,17 @@ h, new = [np.zeros((4, 3))], []
 for t in range(T):
     new.append(np.tanh(X[t] @ U + h[t] @ W + s))
     h.append(MASK[t] * new[t] + (1 - MASK[t]) * h[t])
-out = (h[-1] @ V - Y) / 2
-dV, dU, dW, ds = h[-1].T @ out, 0 * U, 0 * W, 0 * s
-dh = out @ V.T
+b = {T: np.zeros((4, 3))}
+for t in reversed(range(T)):
+    b[t] = MASK[t] * np.tanh(X[t] @ P + b[t + 1] @ Q) + (1 - MASK[t]) * b[t + 1]
+out = ((h[-1] + b[0]) @ V - Y) / 2
+dV, dU, dW, ds, dP, dQ = (h[-1] + b[0]).T @ out, 0 * U, 0 * W, 0 * s, 0 * P, 0 * Q
+dh = db = out @ V.T
+for t in range(T):
+    dy = MASK[t] * db * (1 - b[t] ** 2)
+    dP += X[t].T @ dy
+    dQ += b[t + 1].T @ dy
+    db = (1 - MASK[t]) * db + dy @ Q.T
 for t in reversed(range(T)):
     dz = MASK[t] * dh * (1 - new[t] ** 2)
     dU += X[t].T @ dz
@@ -197,10 +254,13 @@ for t in reversed(range(T)):
         ("dz = MASK[t] * dh", "dz = dh", "the factor MASK[t] is left out of what comes back to"),
         ("W.T\n", "W\n", ".T is forgotten: W is used in place of W.T"),
         ("(1 - MASK[t]) * dh + dz", "dz", "of step t - 1 from multiply(…): that path is left out"),
+        ("b[t + 1].T @", "b[t].T @", "is used in place of multiply(…) + multiply(…) of step t - 1"),
+        ("dy @ Q.T", "dy @ Q", ".T is forgotten: Q is used in place of Q.T"),
     ],
 )
 def test_a_loop_that_starts_from_a_constant_is_one_loop(right, wrong, said):
-    found = titles(from_zero, FROM_ZERO, right, wrong)
+    data = {**DATA, "P": 0.7 * DATA["U"][:, ::-1], "Q": DATA["W"].T + 0.1}
+    found = titles(from_zero, FROM_ZERO, right, wrong, data)
     assert found[0].startswith("at every step, ")
     assert said in found[0]
 

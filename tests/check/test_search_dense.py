@@ -256,6 +256,38 @@ def test_1_less_a_number_is_that_number_but_for_its_last_digit(wrong, says):
     assert title_of((1 - mix) * ce + 4 * mix * (kd / 4), w=sum(wrong(*parts))).endswith(says)
 
 
+def test_1_less_a_number_has_no_place_to_give_where_it_does_not_stand():
+    (w,) = parameters(w=W)
+    title = title_of(np.sum(0.25 * np.tanh(X @ w)), w=X.T @ (1 - np.tanh(X @ W) ** 2) / 12)
+    assert "1 - 0.25" not in title
+
+
+def test_a_factor_2_is_missing_only_where_there_is_one():
+    (w,) = parameters(w=W)
+    rows, dz = np.arange(0, 8, 2), np.zeros((8, 3))
+    dz[rows] = np.exp(X[rows] @ W) / 8
+    loss = np.sum(np.exp(X[:8] @ w)[rows]) / 4 + np.sum(w**2)
+    title = title_of(loss, w=X[:8].T @ dz + 2 * W)
+    assert title.endswith("has a factor 0.5: divided by 8 where 4 belongs")
+
+
+def test_a_variance_has_a_factor_2():
+    (w,) = parameters(w=W)
+    z, g = X @ W, np.exp(np.var(X @ W, axis=0)) / 9
+    title = title_of(np.sum(np.exp(np.var(X @ w, axis=0))), w=X.T @ (g * (z - z.mean(0))))
+    assert title == "by hand = 0.5 × autodiff: the factor 2 is missing"
+
+
+def test_the_gradients_of_copies_and_of_pieces_add_up():
+    v, w = parameters(v=np.array([W[:, 0], V[:, 0]]), w=W)
+    pieces = [np.tanh(X[:2] * v[k]) for k in range(2)]
+    loss = np.sum(np.exp(np.repeat(w, 2, axis=0))) + np.sum(pieces[0]) + np.sum(pieces[1])
+    dv = np.stack([np.sum(X[:2] / np.cosh(X[:2] * x) ** 2, axis=0) for x in v.numpy()])
+    result = al.compare(loss, {"v": dv / 2, "w": np.exp(W)})
+    assert "averaged over the 2 copies" in str(result["w"].diagnosis)
+    assert str(result["v"].diagnosis) == "the same mistake as in w"
+
+
 def test_the_sign_of_a_factor_is_another_matter():
     (w,) = parameters(w=W[:, 0])
     y = SIGNS
@@ -295,3 +327,152 @@ def test_a_softsign_has_one_derivative(slope, says):
     h.name = "h"
     hand = X.T @ (C * slope(z.numpy(), h.numpy()))
     assert title_of(np.sum(C * h), w=hand).startswith(says)
+
+
+def test_a_slip_that_is_made_in_every_layer_is_found_in_the_first_one_too():
+    weights = [rng.normal(size=(4, 4)) for _ in range(4)]
+    tensors = parameters(**{f"w{k}": x for k, x in enumerate(weights)})
+    h, outs, found = X, [X], []
+    for w in tensors:
+        h = np.tanh(h @ w)
+        outs.append(h.numpy())
+    delta = 2 * (outs[-1] - X)
+    for k in reversed(range(4)):
+        delta = delta * (1 - np.arctanh(outs[k + 1]) ** 2)
+        found.insert(0, outs[k].T @ delta)
+        delta = delta @ weights[k].T
+    result = al.compare(np.sum((h - X) ** 2), dict(zip(tensors, found, strict=True)))
+    for k, above in ((0, "besides the mistake in w1, "), (3, "")):
+        says = f"{above}the formula of tanh' for its output"
+        assert result[f"w{k}"].diagnosis.title.startswith(says)
+
+
+def test_a_bias_of_few_numbers_has_the_mistake_of_its_weights():
+    w, b = parameters(w=W, b=np.zeros(3))
+    labels = np.minimum(LABELS, 1)
+    smooth, p = np.eye(3)[labels] * 0.9 + 0.1 / 3, softmax(X @ W)
+    delta = p - np.eye(3)[labels]
+    loss = -np.sum(smooth * al.log_softmax(X @ w + b, axis=1))
+    result = al.compare(loss, {"w": X.T @ delta, "b": delta.sum(axis=0)})
+    assert "at the label and elsewhere" in str(result["w"].diagnosis), result
+    assert str(result["b"].diagnosis) == "the same mistake as in w"
+
+
+def bent(z, by, border=0.0):
+    return np.where(by > border, z, 0.1 * z)
+
+
+@pytest.mark.parametrize("border", [0.0, -0.4])
+def test_a_choice_may_go_by_another_tensor(border):
+    (w,) = parameters(w=W)
+    u = X @ w
+    z = u + 0.3 * np.tanh(u[::-1]) - 0.4 * border
+    u.name, z.name = "u", "z"
+    h = bent(z, z, border)
+    h.name = "h"
+    g = 2 * (h.numpy() - Y) * bent(np.ones((9, 3)), u.numpy(), border)
+    back = g + 0.3 * (g * (1 - np.tanh(u.numpy()[::-1]) ** 2))[::-1]
+    title = title_of(np.sum((h - Y) ** 2), w=X.T @ back)
+    assert title.startswith("u is compared with ")
+    assert title.endswith("from h: another tensor than forwards")
+
+
+def test_zeros_and_ones_that_overlap_are_not_windows():
+    (w,) = parameters(w=W)
+    mask = (rng.random((9, 3)) < 0.5) | np.array([True, False, True])
+    z = X @ w
+    g = 2 * (z.numpy() * mask - Y) * np.roll(mask, 1, axis=0)
+    assert "windows" not in title_of(np.sum((z * mask - Y) ** 2), w=X.T @ g)
+
+
+def test_weights_of_the_other_class_stand_in_place_of_those_of_each():
+    (w,) = parameters(w=W[:, 0])
+    p, share = al.sigmoid(X @ w), np.where(LABELS > 0, 0.25, 0.75)
+    loss = np.sum(share * (1 - p) ** 2 * np.log(p))
+    s = p.numpy()
+    g = (1 - share) * (-2 * (1 - s) * np.log(s) + (1 - s) ** 2 / s) * s * (1 - s)
+    assert title_of(loss, w=X.T @ g).startswith("1 - share stands in place of")
+
+
+def test_a_length_over_which_nothing_is_averaged_is_not_missing():
+    (w,) = parameters(w=W[:, 0])
+    r = Y[:, 0] - X @ w
+    loss = np.mean(np.maximum(0.8 * r, -0.2 * r))
+    g = np.where(r.numpy() > 0, -0.8, 0.8) / 9
+    assert "0.8 stands in place of" in title_of(loss, w=X.T @ g)
+
+
+def test_two_strengths_are_exchanged_of_which_one_is_halved():
+    (w,) = parameters(w=W[:, 0])
+    loss = np.sum((X @ w) ** 2) + 0.3 * np.sum(np.abs(w)) + 0.1 * np.sum(w**2)
+    v = w.numpy()
+    dw = 2 * X.T @ X @ v + 0.2 * np.sign(v) + 0.3 * v
+    assert title_of(loss, w=dw).endswith("of the loss are exchanged")
+
+
+def test_a_simple_factor_is_one_in_a_short_type():
+    x, y, v = (a.astype(np.float32) for a in (X, Y, W))
+    (w,) = parameters(w=v, dtype=np.float32)
+    z = x @ w
+    a = z + np.float32(0.1) * z**3
+    g = 2 * (a.numpy() - y) * (1 + np.float32(0.1) * z.numpy() ** 2)
+    assert " has a factor 1/3" in title_of(np.sum((a - y) ** 2), w=x.T @ g)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (lambda g, b: g + b, "b is added to the gradient at z"),
+        (lambda g, _: g.sum(axis=0), " over axis 0 stands in place of "),
+    ],
+)
+def test_what_is_passed_on_may_meet_another_mistake_later(more, says):
+    u, w, c, v, b = parameters(u=W, w=V[:3], c=C[1], v=V[1:], b=C[0])
+    first = np.tanh(X @ u)
+    h = np.tanh(first @ w + c)
+    z = h @ v + b
+    h.name, z.name = "h", "z"
+    g = more(2 * (z.numpy() - Y), C[0]) @ V[1:].T * (1 - h.numpy() ** 2)
+    du = X.T @ (g @ V[:3].T)  # Without the slope of the first tanh.
+    by_hand = {"u": du, "w": first.numpy().T @ g, "c": g.sum(axis=0)}
+    result = al.compare(np.sum((z - Y) ** 2), by_hand)
+    assert says in str(result["w"].diagnosis), result
+    assert not str(result["w"].diagnosis).endswith("alone")
+    assert str(result["c"].diagnosis) == "the same mistake as in w"
+
+
+def of_columns(z):
+    return softmax((z - z.max(axis=1, keepdims=True)).T).T
+
+
+@pytest.mark.parametrize(
+    ("p", "says"),
+    [
+        (lambda z: z, "the input of the softmax stands in its place on the way back"),
+        (of_columns, "the softmax is taken along axis 0, in place of 1, on the way back"),
+    ],
+)
+def test_something_else_stands_in_place_of_the_softmax_of_a_weighted_log_softmax(p, says):
+    (w,) = parameters(w=W)
+    q = (np.eye(3)[LABELS] * 0.9 + 0.1 / 3) * np.array([0.5, 1, 2])[LABELS][:, None]
+    z = X @ w
+    g = q.sum(axis=1, keepdims=True) * p(z.numpy()) - q
+    assert title_of(-np.sum(q * al.log_softmax(z, axis=1)), w=X.T @ g).startswith(says)
+
+
+def test_the_width_of_each_unit_is_given_the_sum_of_all():
+    (s,) = parameters(s=np.abs(W[:, 0]))
+    loss = np.sum(np.tanh(X / s) ** 3)
+    y = np.tanh(X / s.numpy())
+    ds = np.sum(-3 * y**2 * (1 - y**2) * X / s.numpy() ** 2)
+    title = title_of(loss, s=np.full(4, ds))
+    assert title == "what comes back to s is summed over its axis 0, in every entry"
+
+
+def test_a_prediction_less_the_logarithm_of_its_target():
+    (w,) = parameters(w=W[:, 0] * 0.3)
+    rate, counts = np.exp(X @ w), np.abs(LABELS * 3.0 - 1)
+    rate.name = "rate"
+    dw = X.T @ (rate.numpy() - np.log(1 + counts))
+    title = title_of(np.sum(rate - counts * np.log(rate)), w=dw)
+    assert title.startswith("(rate - np.log(1 + counts)) is given for the gradient")

@@ -346,6 +346,9 @@ POOLS = {
     "axes": lambda a: a.reshape(4, 2, 2, 2, 2).max(axis=(2, 4)),
     "nested": lambda a: a.reshape(4, 2, 2, 2, 2).max(axis=4).max(axis=2),
     "kept": lambda a: a.reshape(4, 2, 2, 2, 2).max(axis=4, keepdims=True).max(axis=2)[..., 0],
+    "pieces": lambda a: np.stack(
+        [a[:, i : i + 2, j : j + 2].max(axis=(1, 2)) for i in (0, 2) for j in (0, 2)], axis=1
+    ).reshape(4, 2, 2),
 }
 
 
@@ -357,6 +360,7 @@ POOLS = {
         (lambda x, top, g: g / 4 + 0 * x, "is spread over the window in"),
         (lambda x, top, g: g * x, "stand in place of the mask of the largest"),
         (lambda x, top, g: g * top[:1], "the places of the largest entries of the first row are"),
+        (lambda x, top, g: g * (x == x.min((2, 4), keepdims=True)), "the smallest entr"),
     ],
 )
 def test_a_maximum_of_maxima_is_one_pooling(pool, sent, says):

@@ -467,3 +467,33 @@ def test_the_derivative_of_the_absolute_error_is_not_that_of_its_square():
     title = title_of(np.mean(error**2), out=np.sign(error.numpy()) / 8)
     assert title.startswith("the derivative of |out - ")
     assert title.endswith(" stands in place of that of its square")
+
+
+ORDINAL = {
+    "the derivative of the sigmoid at each of hi_t, lo_t is left out": (
+        lambda hi, lo: ((hi < 1) * 1.0, (lo > 0) * 1.0, hi - lo)
+    ),
+    "the derivative of the log at": lambda hi, lo: (hi * (1 - hi), lo * (1 - lo), 1.0),
+    "a sign is flipped at lo_t": lambda hi, lo: (hi * (1 - hi), lo * (lo - 1), hi - lo),
+}
+
+
+@pytest.mark.parametrize("says", ORDINAL)
+def test_the_steps_of_a_loop_may_differ_at_the_ends(says):
+    values, classes, eta = (
+        np.array([-1.0, 0.2, 1.3]),
+        [0, 3, 1, 3, 2, 1, 0, 2],
+        X @ parameter(W[:, 0], "w"),
+    )
+    th, loss, found = parameter(values, "th"), 0.0, np.zeros(3)
+    for i, k in enumerate(classes):
+        hi = 1.0 if k == 3 else al.sigmoid(th[k] - eta[i])
+        lo = 0.0 if k == 0 else al.sigmoid(th[k - 1] - eta[i])
+        loss = loss - np.log(hi - lo)
+        ends = np.array([-np.inf, *values, np.inf])
+        down, up = 1 / (1 + np.exp(eta[i].item() - ends[k : k + 2]))
+        above, below, p = ORDINAL[says](up, down)
+        found[min(k, 2)] -= above / p * (k < 3)
+        found[max(k - 1, 0)] += below / p * (k > 0)
+    hi.name, lo.name = "hi", "lo"
+    assert title_of(loss, th=found).startswith(f"at every step, {says}")

@@ -249,6 +249,12 @@ def _arriving(replay: Replay, target: Target) -> Iterator[Place]:
         far -= 0.03 * (node.id == target.id)  # What is nearest is simplest.
         yield _all_of_it(replay, node, g, at, far)
         yield _times_it(replay, node, g, f"the gradient at {at}", far)
+        if node.name:
+            yield Place(
+                node.id, nothing := np.zeros_like(g), g.shape, lambda moved: moved,
+                partial(Made, replay, node.id, part=nothing),
+                partial("{1} is added to the gradient at {0}".format, at), 0.3 + far, "",
+            )  # fmt: skip
 
 
 def _on_one_edge(case: Case, target: Target) -> Iterator[Place]:

@@ -12,19 +12,21 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.check.mistakes.backward_steps import viewed
 from autograd_lite.check.mistakes.entries import entries_in_words
-from autograd_lite.check.mistakes.made import only
+from autograd_lite.check.mistakes.made import distinct, only
 from autograd_lite.check.mistakes.reasons import (
     LEARNING_RATES,
     another_number,
     chosen_ones,
     complement,
     divided_by,
+    is_square,
     numbers,
     of_the_loss,
     or_a_half,
     other_divisor,
     reasons,
     shown,
+    twos,
     users_of,
     within,
 )
@@ -90,7 +92,7 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
             continue  # That of a row or a column is not that of the loss.
         n = int(np.size(case.replay.values[node.operands[0]]) / max(1, np.size(node.value)))
         reduction = node.parameters.get("reduction")
-        if _is_square(case.replay, node) and reduction != "half_sum":
+        if is_square(case.replay, node) and reduction != "half_sum":
             squares |= {node.id} if _is_of_the_loss(case.replay, node) else set()
         if made_by is ops.mean or reduction == "mean":
             averages.setdefault(n, set()).add(node.id)
@@ -103,25 +105,6 @@ def _lengths(case: Case, target: Target) -> tuple[Lengths, Lengths, set[str]]:
 
 def _is_on_the_way(case: Case, target: Target, k: float) -> bool:
     return any(target.id in case.replay.behind(x.id) for x in users_of(case, k))
-
-
-def _twos(case: Case, target: Target) -> set[str]:
-    """Return the nodes on the way to a tensor that have a factor 2 or 1/2 that one can forget."""
-    replay = case.replay
-    return {
-        x.id
-        for x in replay.graph
-        if target.id in replay.behind(x.id)
-        and (_is_square(replay, x) or any(not y.shape and y.value in (2.0, 0.5)
-                                          for y in replay.graph.operands(x)))
-    }  # fmt: skip
-
-
-def _is_square(replay: Replay, node: Node) -> bool:
-    """Return whether an operation squares; a cube has no factor 2."""
-    if node.primitive is ops.power:
-        return bool((np.asarray(replay.values[node.operands[1]]) == 2).all())
-    return node.primitive in (ops.mse, ops.square)
 
 
 def _meets_itself(case: Case, target: Target) -> bool:
@@ -161,11 +144,12 @@ def _stretched_to(case: Case, target: Target) -> set[int]:
     graph, size = case.replay.graph, max(1, target.right.size)
     uses = [(graph[target.id], x) for x in case.replay.users(target.id)]
     for _, x in uses:
-        if x.primitive in (ops.getitem, ops.reshape) and x.value.size == size:  # As ``b[:, None]``.
+        if x.primitive in (ops.getitem, ops.reshape) and x.value.size <= size:  # As ``b[:, None]``.
             uses += [(x, user) for user in graph.consumers(x)]
     picked = [_repeated(x, y) for x, y in uses if y.primitive is ops.getitem]
-    wide = [(x, y) for x, y in uses if y.primitive is not None and y.primitive.entrywise]
-    each = [int(np.prod(y.shape)) // size for _, y in wide]
+    wide = [(x, y) for x, y in uses for made_by in [y.primitive]
+            if made_by and (made_by.entrywise or made_by in (ops.repeat, ops.tile))]  # fmt: skip
+    each = [y.value.size // size for x, y in wide if x.value.size == size]
     of_two = {2} if each == [1, 1] else set()  # Half of two uses is a 2 that was forgotten.
     along = {
         n for x, y in wide
@@ -196,20 +180,23 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     if known and within(a, 1 / case.batch):
         text = f"averaged over the batch of {case.batch}, whose gradients add up"
         yield "averaged, not summed", text, 0.8, STRETCHED
+    copies = any(x.primitive in (ops.repeat, ops.tile) for x in case.replay.users(target.id))
     for n in _stretched_to(case, target) - known:
         if within(a, 1 / n):
-            text = f"averaged over the {n} entries that it adds up"
+            text = f"averaged over the {n} {'copies' if copies else 'entries'} that it adds up"
             yield "averaged, not summed", text, 0.8, STRETCHED
     averages, sums, squares = _lengths(case, target)
-    twos = _twos(case, target)
+    doubled = {x for x in twos(case, target.id) if target.id in case.replay.behind(x)}
     if within(a, 0.5) or within(a, 2):
-        title = f"the factor 2{' of the square' if squares else ''} is missing"
+        title = "divided by 2 once too often"
+        if doubled:
+            title = f"the factor 2{' of the square' if squares else ''} is missing"
         if a > 1:
             title = f"there is a factor 2 too many{or_a_half(case, target.id)}"
         if other := other_divisor(case, a):
             title += f", or {other}"
-        at = squares or twos if a < 1 else ()
-        yield "constant factor", title, 1.0 if a > 1 or twos else 1.2, at
+        at = squares or doubled if a < 1 else ()
+        yield "constant factor", title, 1.0 if a > 1 or doubled else 1.2, at
         if a < 1 and not squares:
             yield "constant factor", title, 1.2, ()  # It is in this gradient alone.
     users = case.replay.users(target.id)
@@ -235,7 +222,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             yield "averaged, not summed", text, 1.1, at
     for k, divides in numbers(case).items():
         if abs(float(f"{k:.3g}") - k) < 1e-12 and _is_on_the_way(case, target, k):
-            for why, cost in complement(1 / a if divides else a, f"{k:g}", k):
+            for why, cost in complement(1 / a if divides else a, f"{k:g}", k, numbers(case)):
                 if cost < 0.4:  # That n - 1 stands for n is likelier.
                     yield "constant factor", why, 0.8 + cost, ()
     once = within(1 / a, round(1 / a))  # Divided by one length too many explains it better.
@@ -251,7 +238,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
             behind = target.id in case.replay.behind(node.id)
             if n > 1 and within(a, n) and behind and n not in {*numbers(case), *case.replay.uses}:
                 text = f"summed over the {n} entries that {text_of(graph, node)} averages"
-                cost = 0.95 if n == 2 and not twos else 1.15
+                cost = 0.95 if n == 2 and not doubled else 1.15
                 yield "summed, not averaged", text, cost, (node.id,)
     ambiguous = any(case.batch in node.shape[1:] for node in graph)
     batch = f"the size of the batch{' or another length' if ambiguous else ''}, {case.batch}"
@@ -376,7 +363,8 @@ def sign_flipped_in_part(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.shape != right.shape or not same(np.abs(hand), np.abs(right)):
         return
     flipped = (hand * right < 0) & (np.abs(right) > 1e-9 * np.abs(right).max(initial=0))
-    if flipped.any() and np.count_nonzero(right) > np.count_nonzero(flipped):
+    tells = right.size < 2 or distinct(right) > 3  # Counts may be the same by chance.
+    if flipped.any() and tells and np.count_nonzero(right) > np.count_nonzero(flipped):
         signs = np.where(flipped, -1, 1)
         title = f"the sign is flipped in {entries_in_words(flipped, right != 0)}"
         yield Candidate(title, 1.9, correct=lambda hand: hand * signs)  # It says not why.

@@ -12,6 +12,7 @@ from autograd_lite import ops
 from autograd_lite.check.mistakes.differences import LINKS
 from autograd_lite.check.mistakes.registry import Array, remembered, same
 from autograd_lite.check.mistakes.replay import Replay
+from autograd_lite.check.mistakes.softmax import scores_of, softmaxes
 from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.graph import Node
 
@@ -174,9 +175,13 @@ def _values(replay: Replay) -> Iterator[Form]:
             continue
         seen.append(value)
         yield grouped(text), 0.0 if node.name else 0.2, node.id, value
-        scores = node.name or any(x.primitive is ops.where for x in replay.graph.consumers(node))
-        if scores and node.id in replay.gradients and value.ndim and value.shape[-1] > 1:
+        if node.name and node.id in replay.gradients and value.ndim and value.shape[-1] > 1:
             yield f"softmax({text})", 0.35, node.id, ops.softmax.forward(value, axis=-1)
+    for x, node, axis in softmaxes(replay):
+        unmasked = scores_of(replay, x, np.asarray(replay.values[node.id]) != 0)
+        if unmasked is not None:
+            plain = ops.softmax.forward(replay.values[unmasked.id], axis=axis)
+            yield f"({text_of(replay.graph, node)} without its mask)", 0.3, node.id, plain
 
 
 def _fitted(text: str, value: Array, shape: tuple[int, ...]) -> Iterator[tuple[str, Array, float]]:
@@ -203,7 +208,7 @@ def _fits(value: Array, shape: tuple[int, ...]) -> bool:
 
 
 def pairs_of(replay: Replay, shape: tuple[int, ...]) -> Table:
-    """Return the products, quotients and differences of two tensors that fit a shape."""
+    """Return products, quotients, sums and differences of two tensors that fit a shape."""
     if (pairs_of, shape) not in replay.known:
         forms = itertools.islice(_pairs(replay, shape), MOST_FORMS)
         replay.known[pairs_of, shape] = _as_table(forms, shape)
@@ -220,7 +225,7 @@ def _pairs(replay: Replay, shape: tuple[int, ...]) -> Iterator[Form]:
             continue
         forms = [(f"{p} / {q}", x / y)]
         if (key, p) < (other, q):
-            forms += [(f"{p} * {q}", x * y), (f"({p} - {q})", x - y)]
+            forms += [(f"{p} * {q}", x * y), (f"({p} - {q})", x - y), (f"({p} + {q})", x + y)]
         yield from ((text, 0.5 + cost + far, key, value) for text, value in forms)
     tables = [form for form in known if form[3].ndim == 2 == len(shape)]
     for (p, cost, key, x), (q, far, _, y) in itertools.product(tables, tables):
@@ -327,6 +332,7 @@ def value_of(replay: Replay, node: Node) -> Table:
 OF_TARGETS: dict[str, Callable[[Any], Any]] = {
     "np.exp({})": np.exp,
     "np.log({})": np.log,
+    "np.log(1 + {})": np.log1p,
     "np.log(1 + np.exp({}))": lambda x: np.logaddexp(0, x),
     "{} ** 2": np.square,
     "np.mean({})": lambda x: np.full_like(x, x.mean()),

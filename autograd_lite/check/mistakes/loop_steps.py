@@ -175,7 +175,8 @@ def of_alike(replay: Replay, loop: Loop) -> Iterator[Slip]:
         if primitive and len(nodes[0].operands) == 1 and np.shape(x) == nodes[-1].shape:
             kinds.setdefault(primitive, []).append(nodes)
     for primitive, members in kinds.items():
-        if len(members) < 2 or primitive.linear or not members[0][-1].shape:
+        told = members[0][-1].shape or len(members[0]) > MOST_BY_HAND
+        if len(members) < 2 or primitive.linear or not told:
             continue
         names = f"each of {', '.join(name_of(replay, loop, nodes) for nodes in members)}"
         every = [_activation(replay, nodes, 0, names, primitive) for nodes in members]

@@ -47,7 +47,7 @@ from autograd_lite.check.mistakes.registry import (
     remembered,
     same,
 )
-from autograd_lite.check.mistakes.repeated import Loop, loops, summing
+from autograd_lite.check.mistakes.repeated import Loop, loops, summing, unequal_steps
 from autograd_lite.check.mistakes.replay import Edge, Replay, Rule
 from autograd_lite.check.mistakes.softmax import forms_at, softmaxes
 from autograd_lite.check.mistakes.texts import text_of
@@ -64,7 +64,7 @@ def at_every_step(case: Case, target: Target) -> Iterator[Candidate]:
 
 @remembered
 def _of_loops(replay: Replay) -> Iterator[Candidate]:
-    for loop in loops(replay):
+    for loop in (*loops(replay), *unequal_steps(replay)):
         yield from (slip.candidate(replay) for slip in _of_loop(replay, loop))
 
 
@@ -92,7 +92,7 @@ def _of_all(replay: Replay, loop: Loop) -> Iterator[Slip]:
     """Yield what goes wrong at several operations of every step at once."""
     for nodes in loop.classes:
         yield from _of_joints(replay, loop, nodes)
-        yield from _factors_exchanged(replay, loop, nodes)
+        yield from _operands_exchanged(replay, loop, nodes)
         yield from _of_softmaxes(replay, loop, nodes)
     yield from _pieces_exchanged(replay, loop)
     yield from _of_uses(replay, loop)
@@ -187,14 +187,23 @@ def _of_softmaxes(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator
         yield Slip(title, cost, rules, "softmax in pieces")
 
 
-def _factors_exchanged(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Slip]:
-    """Multiply what comes back to each factor of a product by itself, not by the other."""
-    alike = len({replay.graph[x].shape for node in nodes for x in node.operands}) == 1
-    edges = [(node.id, i) for node in nodes for i in (0, 1)]
-    if nodes[-1].primitive is ops.multiply and alike and replay.parts.keys() >= set(edges):
-        one, two = (operand_name(replay, loop, nodes, i) for i in (0, 1))
+def _operands_exchanged(replay: Replay, loop: Loop, nodes: Sequence[Node]) -> Iterator[Slip]:
+    """Multiply what comes back to each factor by itself, or exchange two that are joined."""
+    made_by, last = nodes[-1].primitive, replay.graph.operands(nodes[-1])
+    for i, j in itertools.combinations(range(len(last)), 2):
+        ways = [(node.id, k) for node in nodes for k in (i, j)]
+        joined = made_by is ops.concatenate
+        if not (joined or made_by is ops.multiply) or not replay.parts.keys() >= set(ways):
+            continue
+        if len({replay.graph[replay.operand(edge)].shape for edge in ways}) > 1:
+            continue
+        one, two = (operand_name(replay, loop, nodes, k) for k in (i, j))
         title = f"{one} and {two} are exchanged on the way back from {name_of(replay, loop, nodes)}"
-        rules = {edge: plain(times(replay.values[replay.operand(edge)])) for edge in edges}
+        rules = {
+            (key, k): plain(replay.rule((key, i + j - k)))
+            if joined else plain(times(replay.values[replay.operand((key, k))]))
+            for key, k in ways
+        }  # fmt: skip
         yield Slip(title, 1.0, rules, "exchanged")
 
 
@@ -219,7 +228,7 @@ def _pieces_exchanged(replay: Replay, loop: Loop) -> Iterator[Slip]:
 
 
 def _of_uses(replay: Replay, loop: Loop) -> Iterator[Slip]:
-    """Keep one of several paths back to a tensor."""
+    """Keep some of several paths back to a tensor, or exchange what two of them go through."""
     meeting: dict[str, list[tuple[list[Node], int]]] = {}
     for nodes in loop.classes:
         for i, key in enumerate(nodes[-1].operands):
@@ -227,12 +236,31 @@ def _of_uses(replay: Replay, loop: Loop) -> Iterator[Slip]:
                 meeting.setdefault(key, []).append((nodes, i))
     for uses in meeting.values():
         to = operand_name(replay, loop, *uses[0])
-        for kept, _ in uses if len(uses) > 2 else ():
-            rules = {(node.id, i): nothing(replay.values[node.operands[i]])
-                     for nodes, i in uses if nodes is not kept for node in nodes}  # fmt: skip
-            name = name_of(replay, loop, kept)
+        some = [x for n in range(1, len(uses) - 1) for x in itertools.combinations(uses, n)]
+        for kept in some if len(uses) <= MOST_USES else ():
+            left_out = [(node, i) for nodes, i in uses if (nodes, i) not in kept for node in nodes]
+            rules = {(node.id, i): nothing(replay.values[node.operands[i]]) for node, i in left_out}
+            name = " and ".join(name_of(replay, loop, nodes) for nodes, _ in kept)
             title = f"of what comes back to {to}, only that from {name} is there"
-            yield Slip(title, 0.9, rules, "path missing")
+            yield Slip(title, 0.8 + 0.1 * len(kept), rules, "path missing")
+        for pair in itertools.combinations([x for x in uses if is_product(x[0][0])], 2):
+            others = [(nodes, 1 - i) for nodes, i in pair]
+            one, two = ([node.operands[i] for node in nodes] for nodes, i in others)
+            shapes = {replay.graph[x].shape for x in one + two}
+            if one == two or len(one) != len(two) or len(shapes) > 1:
+                continue
+            names = " and ".join(operand_name(replay, loop, *x) for x in others)
+            rules = {
+                (node.id, i): plain(replay.rule((node.id, i), operands={1 - i: replay.values[x]}))
+                for (nodes, i), used in zip(pair, (two, one), strict=True)
+                for node, x in zip(nodes, used, strict=True)
+            }
+            title = f"{names} are exchanged on the way back to {to}"
+            yield Slip(title, 1.0, rules, "exchanged")
+
+
+MOST_USES = 5
+"""Of how many paths back to a tensor any number is left out."""
 
 
 def _by_another_index(replay: Replay, loop: Loop) -> Iterator[Slip]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
@@ -148,8 +149,8 @@ class Made:
         step = np.asarray(all_of_it - right, float)
         size = float(np.sum(step * step))
         factor = float(np.sum((target.hand - right) * step)) / size if size else about
-        nearest = round(factor)
-        return float(nearest) if abs(factor - nearest) < 1e-9 else factor
+        nearest = float(Fraction(factor).limit_denominator(SIMPLE))
+        return nearest if abs(factor - nearest) < digits(target.hand) * abs(nearest) else factor
 
     def goals(self, target: Target) -> Iterator[tuple[float, Any]]:
         """Yield what is missing along each direction, and how the node moves along it."""
@@ -168,6 +169,9 @@ class Made:
 def _computed(x: Any) -> Array:
     return np.asarray(x() if callable(x) else x)
 
+
+SIMPLE = 12
+"""Up to which denominator a factor is that fraction, but for rounding."""
 
 VANISHES = 1e-8
 """What is smaller, relative to what belongs there, is next to nothing."""

@@ -285,7 +285,8 @@ def another_threshold(case: Case, target: Target) -> Iterator[Candidate]:
     for choice in _choices(replay):
         if target.id not in replay.behind(choice.node.id):
             continue
-        for by in _goes_by(replay, choice)[:MOST_ORDERED]:
+        some = _goes_by(replay, choice)
+        for by in some if choice.node.primitive is ops.where else some[:MOST_ORDERED]:
             yield from _moved(case, target, choice, by)
 
 
@@ -342,8 +343,9 @@ def _goes_by(replay: Replay, choice: Choice) -> list[By]:
         for text, size in ((name, value), (f"np.abs({name})", np.abs(value))):
             for above in (True, False):
                 one, other = (taken, ~taken) if above else (~taken, taken)
-                if size[other].max() <= size[one].min():
-                    found.append(By(text, size, above, cost))
+                nested = size[other].max() <= size[one].min()
+                if nested or choice.node.primitive is ops.where:
+                    found.append(By(text, size, above, cost if nested else cost + 0.15))
             cost += 0.05
             if (value >= 0).all():
                 break
@@ -356,8 +358,7 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
     order = np.argsort(-value if by.above else value, kind="stable")  # What is taken comes first.
     taken = choice.taken.ravel()[order]
     right = int(taken.sum())
-    if not taken[:right].all():
-        return
+    another = not taken[:right].all()
     found, size = [], 0.0
     g = replay.gradients[choice.node.id]
     for u, moved in replay.tangents(target.id):
@@ -366,7 +367,7 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
         each = each.ravel()[order]
         sums = np.concatenate([[0.0], np.cumsum(each)])
         goal = float(np.sum(u * (target.hand - target.right)))
-        found.append(np.abs(sums - sums[right] - goal))
+        found.append(np.abs(sums - each[taken].sum() - goal))
         size = max(size, float(np.abs(each).sum()), abs(goal))
     fits = np.flatnonzero((np.array(found) <= slack(target) * size).all(axis=0))
     # What adds nothing may be on either side; equal values are on the same.
@@ -381,9 +382,9 @@ def _moved(case: Case, target: Target, choice: Choice, by: By) -> Iterator[Candi
         }
         border, known = _border(case, (value[order[k - 1]], value[order[last]]))
         at = f" from {choice.node.name}" if choice.node.name else ""
+        than = "another tensor" if another else "another threshold"
         yield Candidate(
-            f"{by.text} is compared with {border} on the way back{at}: another threshold than "
-            f"forwards",
+            f"{by.text} is compared with {border} on the way back{at}: {than} than forwards",
             by.cost + (0.4 if not known and abs(k - right) < 2 else 0.0),  # One entry is chance.
             predict=wrong(replay, rules),
         )

@@ -20,8 +20,9 @@ from autograd_lite.check.mistakes.registry import (
     mistake,
     remembered,
 )
+from autograd_lite.check.mistakes.repeated import summing
 from autograd_lite.check.mistakes.replay import Edge, Replay, recompute_all, with_nodes
-from autograd_lite.check.mistakes.texts import text_of
+from autograd_lite.check.mistakes.texts import grouped, text_of
 from autograd_lite.core.primitive import Primitive
 from autograd_lite.graph import Node
 
@@ -41,8 +42,9 @@ def part_left_out(case: Case, target: Target) -> Iterator[Candidate]:
 @remembered
 def _changed(replay: Replay) -> Iterator[Candidate]:
     biases: dict[Edge, Array] = {}
+    added = set(summing(replay))  # A term of the loss that is left out is told as such.
     for node in replay.graph:
-        if node.primitive not in NEUTRAL or len(node.operands) != 2:
+        if node.primitive not in NEUTRAL or len(node.operands) != 2 or node.id in added:
             continue
         whole = text_of(replay.graph, node)
         for i, operand in enumerate(replay.graph.operands(node)):
@@ -61,6 +63,10 @@ def _changed(replay: Replay) -> Iterator[Candidate]:
                 )
                 predict = _of_another(replay, {(node.id, i): neutral})
                 yield Candidate(title, cost, predict=predict)
+                if NEUTRAL[node.primitive] and ((value > 0) & (value < 1)).all() and value.ndim:
+                    said = f"1 - {grouped(text)} stands in place of {text}, forwards too"
+                    made = _of_another(replay, {(node.id, i): 1 - value})
+                    yield Candidate(said, 1.6, predict=made)
                 if not NEUTRAL[node.primitive] and (operand.id in replay.gradients or value.ndim):
                     flipped = f"the sign of {text} is flipped in {whole}, forwards too"
                     predict = _of_another(replay, {(node.id, i): -value})
@@ -127,6 +133,8 @@ def _labels(replay: Replay) -> Iterator[Candidate]:
         labels = index[-1] if len(index) > 1 and _is_plain(index) else None
         if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.size < 2:
             continue
+        if np.ndim(index[0]) and np.unique(index[0]).size < np.size(index[0]):
+            continue  # Of a row that is picked several times, none is the one before.
         n = replay.graph[node.operands[0]].shape[len(index) - 1]
         for words, other in (
             ("1 too large (counted from 1)", (labels + 1) % n),

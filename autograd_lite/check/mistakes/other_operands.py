@@ -370,10 +370,11 @@ def wrong_gradient(case: Case, target: Target) -> Iterator[Candidate]:
             g = step.replay.gradients.get(other.id)
             if g is None or g.shape != step.node.shape:
                 continue
-            whose = text_of(graph, other)
+            whose, to = text_of(graph, other), text_of(graph, step.operand)
+            elsewhere = any((step.node.id, i) in step.replay.parts for i in {0, 1} - {step.edge[1]})
             title = (
                 f"the gradient at {'another ' * (whose == step.name)}{whose} is used in place of "
-                f"that at {step.name}"
+                f"that at {step.name}{f', in what comes back to {to}' * elsewhere}"
             )
             yield step.candidate(title, 3.4 if other.name else 3.45, given(step.rule, g))
 
@@ -453,8 +454,12 @@ def _of_one_shape(step: Step) -> bool:
 
 @mistake("summed over the wrong axis", "A bias is summed over the rows of the batch: axis 0.")
 def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
-    """Sum over another axis than the one that broadcasting stretched."""
+    """Sum over another axis than the one that broadcasting stretched, or over that of a tensor."""
     replay = case.replay
+    for axis in range(target.right.ndim):
+        title = f"what comes back to {target.name} is summed over its axis {axis}, in every entry"
+        summed = np.broadcast_to(target.right.sum(axis, keepdims=True), target.right.shape)
+        yield Candidate(title, 1.0, predict=only(target, summed))
     for node in replay.users(target.id):
         g, edge = replay.gradients.get(node.id), (node.id, node.operands.index(target.id))
         if g is None or g.ndim < 2 or g.size <= target.right.size or edge not in replay.parts:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,6 @@ def another_rule(case: Case, target: Target) -> Iterator[Candidate]:
         for forms in (_running_sum, _triangle, _inverse, _determinant, _diagonal, _variance):
             for title, rule in forms(step):
                 yield step.candidate(title, 0.75, rule)
-        yield from _largest(step)
     yield from _branches(case, target)
 
 
@@ -120,26 +118,6 @@ def _variance(step: Step) -> Forms:
     )
     title = f"{name} stands in place of {name} less its mean, on the way back from the variance"
     yield title, lambda g: rule(g) * ratio
-
-
-def _largest(step: Step) -> Iterator[Candidate]:
-    """Send what arrives at a maximum to the smallest entry, or to all, times their values."""
-    if step.primitive not in (ops.max, ops.min):
-        return
-    axis, keep = step.node.parameters.get("axis"), step.node.parameters.get("keepdims", False)
-    x = np.asarray(step.replay.values[step.operand.id])
-    if not isinstance(axis, int | tuple) or x.ndim < 2 or np.size(axis) >= x.ndim:
-        return
-    largest = step.primitive is ops.max
-    worst = np.min if largest else np.max
-    words = ("largest", "smallest") if largest else ("smallest", "largest")
-    name = text_of(step.replay.graph, step.operand)
-
-    def to(chosen: Any) -> Rule:
-        return lambda g: chosen * (g if keep else np.expand_dims(g, axis))
-
-    title = f"the {words[1]} entries of {name} get the gradient of {step.name}, not the {words[0]}"
-    yield step.candidate(title, 0.8, to(x == worst(x, axis, keepdims=True)))
 
 
 def _branches(case: Case, target: Target) -> Iterator[Candidate]:

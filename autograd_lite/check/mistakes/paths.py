@@ -41,11 +41,12 @@ def _without(replay: Replay, edges: Sequence[Edge]) -> Made:
 
 def scaled_path(
     case: Case, target: Target, key: str, part: Any, path: str, cost: float, kind: str,
-    scaled: str = "factor on a path",
+    scaled: str = "factor on a path", use: str = "",
 ) -> Iterator[Candidate]:  # fmt: skip
     """Solve for the factor of one of several terms: `path` sends `part` back to the node `key`.
 
-    That it is left out costs `cost` and is a mistake of one kind; a factor, of another.
+    That it is left out costs `cost` and is a mistake of one kind; a factor, of another. The path
+    is that from the node `use` of it, if it is of one.
     """
     made = Made(case.replay, key, lambda: part, lambda: part)
     factor = made.factor(target)
@@ -60,8 +61,9 @@ def scaled_path(
         factor, title, price = -1.0, f"{path} has its sign flipped", cost + 0.05
     else:
         origin = key if kind == "term of the loss" or np.size(part) == 1 else None
-        why, flipped, size = reason(case, factor, origin), "", factor
-        if factor < 0 and why == reason(case, -factor, origin):  # Which is of its size alone.
+        at, flipped, size = (origin, use or key), "", factor
+        why = reason(case, factor, *at)
+        if factor < 0 and why == reason(case, -factor, *at):  # Which is of its size alone.
             flipped, size = "its sign flipped, and ", -factor
         says = why[0] if why else another_number(case, size)
         if (single and not (why and why[1] <= SURE)) or not (
@@ -107,7 +109,8 @@ def path_missing(case: Case, target: Target) -> Iterator[Candidate]:
                 title = f"{path} has a factor {to} too many"
                 sent = Made(replay, operand.id, part * value, part)
                 yield Candidate(title, 1.1, predict=sent, kind="factor on a path")
-            for made in scaled_path(case, target, operand.id, part, path, cost, "path missing"):
+            kind = "path missing"
+            for made in scaled_path(case, target, operand.id, part, path, cost, kind, use=node.id):
                 reasoned = ": " in made.title or not made.title.rpartition(" factor ")[1]
                 if not made.title.endswith("left out") and (reasoned or not alike):
                     yield made
@@ -304,6 +307,7 @@ def _exchanged(case: Case, target: Target, added: Any, gap: Any) -> Iterator[Can
     """Solve for the factors of two terms: that of the other, as ``1 - c`` for ``c``, or known."""
     known = {*numbers(case), *(k for _, k, _ in scalars(case))} - {1.0}
     ratios = [k / other for k, other in itertools.permutations(known, 2)]
+    ratios += [times * ratio for ratio in ratios for times in (0.5, 2.0)]  # As of q / 2.
     ratios += [ratio for k in known for ratio in (k / (1 - k), (1 - k) / k)]
     for (x, one), (y, two) in itertools.combinations(added.items(), 2):
         sides = np.array([one[target.id].ravel(), two[target.id].ravel()])

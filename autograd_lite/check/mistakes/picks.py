@@ -246,8 +246,9 @@ def _windows(picked: Sequence[Step], key: str) -> Iterator[Candidate]:
     in_turn = partial(_in_turn, picked, key)
     each = {repr(x.node.parameters["index"]): x for x in picked}.values()
     apart = sum(x.rule(np.ones(x.node.shape)) for x in each).max() <= 1
-    for order in (picked[::-1], picked):  # The step closest to the operand comes first.
-        title = f"where the pieces of {to} overlap, each overwrites what came before{ASSIGNED}"
+    forwards, from_the_end = "each overwrites what came before", "only the first of them counts"
+    for order, how in ((picked[::-1], from_the_end), (picked, forwards)):
+        title = f"where the pieces of {to} overlap, {how}{ASSIGNED}"
         cost = 0.82 if apart else 0.62  # Likelier than that nothing comes back from one of them.
         yield Candidate(title, cost, predict=in_turn(partial(events, order), picked))
         for some in [[one] for one in order[1:]] + alike if 2 < len(picked) <= MOST_PIECES else ():

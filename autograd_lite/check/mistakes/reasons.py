@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from fractions import Fraction
 from typing import Any, TypeVar
 
@@ -229,16 +229,20 @@ def within(a: float, b: float) -> bool:
     return abs(a - b) <= 1e-6 * abs(b)
 
 
-def reasons(case: Case, factor: float, key: str | None = None) -> Iterator[tuple[str, float]]:
+def reasons(
+    case: Case, factor: float, key: str | None = None, at: str = ""
+) -> Iterator[tuple[str, float]]:
     """Yield in words what a factor can come from, and how far-fetched that is.
 
-    With `key`, that of the term that this node is.
+    With `key`, that of the term that this node is; with `at`, that of what comes through a node.
     """
     a = abs(factor)
     divisor = other_divisor(case, a, key) if key is not None else ""
     divisor = f", or {divisor}" if divisor else ""
     if within(a, 0.5):
-        yield f"a factor 2 is missing{divisor}", 0.1
+        there = twos(case, key or at or case.replay.graph.outputs[0].id)
+        far = 0.1 if there else 0.395  # A ratio of two lengths explains it better.
+        yield f"a factor 2 is missing{divisor}", far
     if within(a, 2):
         yield f"a factor 2 too many{or_a_half(case)}{divisor}", 0.1
     if case.lr is not None and case.lr != 1 and within(a, case.lr):
@@ -355,9 +359,12 @@ def _of_lengths(case: Case, a: float, of_term: bool) -> Iterator[tuple[str, floa
     for n in counts:
         corrected = 0.15 if n in means and n - 1 not in means else 0.55
         if within(a, n):
-            yield f"the factor 1/{n} is missing", 0.2
+            yield (
+                f"the factor 1/{n} is missing",
+                0.2 if of_term or not means.isdisjoint((n, 2 * n)) else 0.42,
+            )
         elif within(a, 1 / n):
-            yield f"divided by {n} once too often", 0.2
+            yield f"divided by {n} once too often", 0.2 if n > 2 else 0.4
         elif n in means and within(a, n * n):
             yield f"multiplied by {n}, where it is to be divided by it", 0.3
         elif n in means and within(a, n / 2):
@@ -383,7 +390,7 @@ def _of_lengths(case: Case, a: float, of_term: bool) -> Iterator[tuple[str, floa
             yield f"the square root of {n} is {'missing' if a > 1 else 'there too often'}", 0.4
     for n in counts:
         for m in counts if n in means else ():
-            if n != m and within(a, n / m) and not within(a, 2) and not within(a, 0.5):
+            if n != m and within(a, n / m) and (of_term or not (within(a, 2) or within(a, 0.5))):
                 yield f"divided by {m} where {n} belongs", 0.39
 
 
@@ -404,19 +411,44 @@ def _concerns(replay: Replay, node: Node, key: str) -> bool:
     return node.id in replay.behind(key) or key in replay.behind(node.id)
 
 
-def complement(a: float, text: str, k: float) -> Iterator[tuple[str, float]]:
-    """Yield how a factor can come from 1 minus a number by which something is multiplied."""
-    for ratio, what, cost in (
-        (
-            (k / (1 - k), f"{text} stands in place of 1 - {text}", 0.3),
-            ((1 - k) / k, f"1 - {text} stands in place of {text}", 0.3),
-            (1 / (1 - k), f"the factor 1 - {text} is missing", 0.4),
-        )
-        if k < 1
-        else ()
-    ):
-        if within(a, ratio):
-            yield what, cost
+def twos(case: Case, key: str) -> set[str]:
+    """Return the nodes with a factor 2 or 1/2 that one can forget, on the way to or from a node."""
+    replay = case.replay
+    return {
+        x.id
+        for x in replay.graph
+        if _concerns(replay, x, key)
+        and (is_square(replay, x) or any(not y.shape and y.value in (2.0, 0.5)
+                                         for y in replay.graph.operands(x)))
+    }  # fmt: skip
+
+
+def is_square(replay: Replay, node: Node) -> bool:
+    """Return whether an operation squares, as b @ b does; a cube has no factor 2."""
+    if node.primitive is ops.power:
+        return bool((np.asarray(replay.values[node.operands[1]]) == 2).all())
+    if node.primitive in (ops.multiply, ops.matmul, ops.einsum):
+        pairs = itertools.permutations(replay.gradients.keys() & set(node.operands), 2)
+        return len(set(node.operands)) < 2 or any(y in replay.behind(x) for x, y in pairs)
+    return node.primitive in (ops.mse, ops.square, ops.var)
+
+
+def complement(
+    a: float, text: str, k: float, known: Collection[float] | None = None
+) -> Iterator[tuple[str, float]]:
+    """Yield how a factor can come from 1 minus a number by which something is multiplied.
+
+    If the numbers that are `known` are given, 1 - k must be there to have had its place taken.
+    """
+    if k >= 1:
+        return
+    if known is None or any(within(1 - k, x) for x in known):
+        if within(a, k / (1 - k)):
+            yield f"{text} stands in place of 1 - {text}", 0.3
+        if within(a, 1 / (1 - k)):
+            yield f"the factor 1 - {text} is missing", 0.4
+    if within(a, (1 - k) / k):
+        yield f"1 - {text} stands in place of {text}", 0.3
 
 
 def of_the_loss(case: Case, factor: float) -> str:
@@ -489,9 +521,11 @@ SLOPES = (0.01, 0.1, 0.2, 0.3, 0.001)
 """What a leaky relu has where others have 0."""
 
 
-def reason(case: Case, factor: float, key: str | None = None) -> tuple[str, float] | None:
+def reason(
+    case: Case, factor: float, key: str | None = None, at: str = ""
+) -> tuple[str, float] | None:
     """Return the likeliest reason for a factor with its cost, or None; or two of one likelihood."""
-    found = sorted(dict(reasons(case, factor, key)).items(), key=lambda pair: pair[1])
+    found = sorted(dict(reasons(case, factor, key, at)).items(), key=lambda pair: pair[1])
     if not found:
         return None
     alike = [text for text, cost in found if cost == found[0][1]]

@@ -85,6 +85,26 @@ def loops(replay: Replay) -> Iterator[Loop]:
         taken.update(node.id for nodes in loop.classes for node in nodes)
 
 
+def unequal_steps(replay: Replay) -> Iterator[Loop]:
+    """Return what a loop does to single numbers, if its steps differ: those at the ends, say."""
+
+    def kind(node: Node, further: int = 3) -> tuple[object, ...]:
+        users = replay.graph.consumers(node) if further and node.id not in sums else ()
+        return node.primitive, *((kind(x, further - 1), x.operands.index(node.id)) for x in users)
+
+    sums = set(summing(replay))
+
+    alike: dict[object, list[Node]] = {}
+    for node in replay.graph:
+        if node.primitive is not None and not node.shape and node.id in replay.gradients:
+            operands = tuple(x.primitive for x in replay.graph.operands(node))
+            alike.setdefault((operands, kind(node)), []).append(node)
+    most = max(MOST_BY_HAND, *(loop.steps for loop in loops(replay)), 0)
+    classes = [nodes for nodes in alike.values() if len(nodes) > most]
+    if classes:
+        yield Loop(classes)
+
+
 HALF_ALIKE = 1.0
 """What share of the operations between two uses of a parameter are repeated in a loop."""
 
@@ -185,23 +205,24 @@ MOST_FOLDED = 6
 
 
 def unfolded(graph: Graph) -> Graph:
-    """Return a graph in which the first step of a loop does what the others do.
+    """Return a graph in which the first step of each loop does what the others do.
 
     Where it starts from an array, as with ``0.9 * h``, what it computes of that is recorded as a
     constant, and the steps look different.
     """
-    made = [node for node in graph if node.primitive is not None]
-    place = {node.id: i for i, node in enumerate(made)}
-    for weight in graph:
+    for weight in [node for node in graph if node.kind == "parameter"]:
+        made = [node for node in graph if node.primitive is not None]
+        place = {node.id: i for i, node in enumerate(made)}
         by_kind: dict[Primitive | None, list[int]] = {}
-        for user in graph.consumers(weight) if weight.kind == "parameter" else ():
+        for user in graph.consumers(weight):
             by_kind.setdefault(user.primitive, []).append(place[user.id])
         for uses in by_kind.values():
             first, *others = np.diff(uses) if len(uses) > 2 else (0, 0)
             if 0 < others[0] - first <= MOST_FOLDED and len(set(others)) == 1:
                 steps = made[uses[0] : uses[1]], made[uses[1] : uses[2]]
                 if nodes := _unfolded(graph, *steps):
-                    return with_nodes(graph, nodes)
+                    graph = with_nodes(graph, nodes)
+                    break
     return graph
 
 

@@ -77,7 +77,7 @@ class Replay:
         self.graph = graph
         self._operands = dict(operands or {})
         self.ties, self.shifts = ties, shifts
-        self._given = dict(given or {})
+        self.given = dict(given or {})
         self.values = dict(values or {node.id: node.value for node in graph})
         self.position = {node.id: i for i, node in enumerate(graph)}
         self.parts: dict[Edge, Any] = {}
@@ -225,7 +225,7 @@ class Replay:
                 None if (node.id, i) in self._silent else moved.get(x)
                 for i, x in enumerate(node.operands)
             ]
-            if node.id in moved or node.id in self._given or all(m is None for m in moves):
+            if node.id in moved or node.id in self.given or all(m is None for m in moves):
                 continue
             assert node.primitive is not None  # It has operands.
             moved[node.id] = _along(node, [self.values[x] for x in node.operands], moves)
@@ -251,8 +251,8 @@ class Replay:
             g = arrived.get(key)
             if g is None:
                 continue
-            if key in self._given:
-                g = arrived[key] = self._given[key]
+            if key in self.given:
+                g = arrived[key] = self.given[key]
             for edge, x, shape, rule in edges:
                 other = rules.get(edge)
                 if edge in self._silent or (x in self._leaves and x != only):
@@ -285,7 +285,7 @@ class Replay:
             if g is None:
                 lost.update(self.behind(node.id))
             else:
-                g = self._given.get(node.id, g)
+                g = self.given.get(node.id, g)
                 if nodes and node.id in nodes:
                     g = nodes[node.id](g)
                 found[node.id] = np.asarray(g)
@@ -305,7 +305,7 @@ class Replay:
         """Go backwards from one node; what arrives at a gradient that is given, stays there."""
 
         def visit(node: Node, g: Any) -> Any:
-            return None if node.id in self._given and node.id != start else g
+            return None if node.id in self.given and node.id != start else g
 
         walk(self.graph[: self.position[start] + 1], arrived, apply, add=add, visit=visit)
 

@@ -58,7 +58,11 @@ def _logarithm_forms(
     for text, instead in (
         ("the sigmoid stands in place of the softmax", ops.sigmoid.forward(x)),
         ("the logarithm of the softmax stands in its place", np.log(p)),
-    ):
+        ("the input of the softmax stands in its place", x),
+        *((f"the softmax is taken along axis {k}, in place of {axis},",
+           ops.softmax.forward(scores, axis=k)) for k in range(x.ndim) if k != axis
+          for scores in (x, x - x.max(axis, keepdims=True))),
+    ):  # fmt: skip
         yield f"{text} {at}", 1.02, g - instead * total
     yield f"the sum of g has a mean in its place {at}", 0.94, g - p * total / g.shape[axis]
 
@@ -105,6 +109,8 @@ def logarithms(replay: Replay) -> Iterator[tuple[Node, Node, int]]:
                 break
         else:
             tries.note(node, found=False)
+        # A bias of zeros changes nothing: what is nearest to the loss has its gradient, too.
+        sums = [z for z in sums if not np.array_equal(replay.values[z[0].id], y)]
         for axis in range(y.ndim) if y.size > 1 and y.ndim < 4 else ():
             if y.shape[axis] > 1:
                 total = ops.logsumexp.forward(y, axis=axis, keepdims=True)
@@ -268,7 +274,7 @@ def _masked_otherwise(
     rows, columns = (y.shape or (0,))[-1], (y.shape or (0,))[-2:-1]
     if kept.all() or not kept.any():
         return
-    scores = _scores(replay, x, kept)
+    scores = scores_of(replay, x, kept)
     if scores is None and not np.allclose(ops.softmax.forward(replay.values[x.id], axis=axis), y):
         scores = x
 
@@ -294,7 +300,7 @@ def _masked_otherwise(
     yield text, through(plain * kept)
 
 
-def _scores(replay: Replay, x: Node, kept: Any) -> Node | None:
+def scores_of(replay: Replay, x: Node, kept: Any) -> Node | None:
     """Return what the input of a softmax is but for a mask; None if none was applied to it."""
     masked = np.asarray(replay.values[x.id])
     for node in replay.graph.operands(x) if not kept.all() else ():

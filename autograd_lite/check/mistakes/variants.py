@@ -356,7 +356,7 @@ def rows_of_a_gradient(case: Case, target: Target) -> Iterator[Candidate]:
                 ("all taken from the first", np.repeat(g.take([0], axis), n, axis)),
                 ("shifted by one", np.roll(g, 1, axis)),
                 ("shifted by one", np.roll(g, -1, axis)),
-            ) if n > 2 else ():  # fmt: skip
+            ) if n > 1 + (g.ndim < 3) else ():  # fmt: skip
                 if 2 * np.count_nonzero(np.isclose(moved, g, rtol=1e-9)) > g.size:
                     continue  # Of so few entries, another mistake may make the same.
                 noun = ("rows", "columns")[axis] if g.ndim < 3 else f"slices along axis {axis}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -344,53 +345,70 @@ def wrong_pooling(case: Case, target: Target) -> Iterator[Candidate]:
         each = Replay(case.replay.graph, ties="all").gradients
         title = "where several entries are the largest, each of them gets all of the gradient"
         yield Candidate(title, 0.55, predict=AnotherPass(lambda other: each.get(other.id)))
+    alike: dict[Any, list[Step]] = {}
     for step in steps(case, target):
         yield from _one_of_window(step)
-        inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
-        while inner.primitive in (ops.max, ops.min, ops.mean):
-            (operand,) = step.replay.graph.operands(inner)
-            ndim, axis = len(operand.shape), inner.parameters.get("axis")
-            axes = range(ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
-            axes = tuple(k % ndim for k in axes)
-            kept = list(range(ndim))
-            if not inner.parameters.get("keepdims", False):
-                wide, kept = np.expand_dims(wide, axes), [k for k in kept if k not in axes]
-            window = tuple(sorted({*axes, *(kept[k] for k in window)}))
-            yield from _of_windows(step, inner, operand, wide, window)
-            if (
-                operand.primitive is not step.primitive
-                or len(step.replay.graph.consumers(operand)) > 1
-            ):
-                break
-            inner = operand  # The largest of some largest entries is one of all.
+        source = step.operand.operands[0] if step.operand.primitive is ops.getitem else step.edge
+        how = step.primitive, source, repr(step.node.parameters)
+        alike.setdefault(how, []).append(step)
+    for pieces in alike.values():  # Windows that a loop cuts out are pooled one by one.
+        for found in zip(*(_pooled(step, len(pieces) > 1) for step in pieces), strict=False):
+            made = [x.predict for x in found if isinstance(x.predict, Made)]
+            yield replace(found[0], predict=Together(made) if len(made) > 1 else made[0])
+
+
+def _pooled(step: Step, piece: bool) -> Iterator[Candidate]:
+    """Send what arrives at a maximum, or at that of some, elsewhere; be it that of one `piece`."""
+    inner, wide, window = step.node, step.replay.gradients[step.node.id], tuple[int, ...]()
+    while inner.primitive in (ops.max, ops.min, ops.mean):
+        (operand,) = step.replay.graph.operands(inner)
+        ndim, axis = len(operand.shape), inner.parameters.get("axis")
+        axes = range(ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
+        axes = tuple(k % ndim for k in axes)
+        kept = list(range(ndim))
+        if not inner.parameters.get("keepdims", False):
+            wide, kept = np.expand_dims(wide, axes), [k for k in kept if k not in axes]
+        window = tuple(sorted({*axes, *(kept[k] for k in window)}))
+        yield from _of_windows(step, inner, operand, wide, window, piece)
+        if operand.primitive is not step.primitive or len(step.replay.graph.consumers(operand)) > 1:
+            break
+        inner = operand  # The largest of some largest entries is one of all.
 
 
 def _of_windows(
-    step: Step, inner: Node, operand: Node, wide: Any, window: tuple[int, ...]
+    step: Step, inner: Node, operand: Node, wide: Any, window: tuple[int, ...], piece: bool
 ) -> Iterator[Candidate]:
     """Send what arrives, which has 1 entry for each window, to other entries of it."""
     x, mean = np.asarray(step.replay.values[operand.id]), step.primitive is ops.mean
-    if mean and len(window) == x.ndim:
+    if mean and len(window) == x.ndim and not piece:
         return  # The mean of everything has no windows.
     everywhere, first = np.broadcast_to(wide, x.shape), np.zeros(x.shape)
     first[tuple(slice(0, 1) if k in window else slice(None) for k in range(x.ndim))] = wide
     count = int(np.prod([x.shape[k] for k in window]))
-    before = text_of(step.replay.graph, operand)
-    gets = f"of each window in {before} gets the gradient of {step.name}"
+    before, whose = text_of(step.replay.graph, operand), step.name
+    if piece:
+        whole = step.replay.graph[operand.operands[0]]
+        before, whose = text_of(step.replay.graph, whole), f"its {step.primitive.name}"
+    gets = f"of each window in {before} gets the gradient of {whose}"
     found = [(f"the first entry {gets}", first), (f"the last entry {gets}", np.flip(first, window))]
     if all(k and k - 1 not in window for k in window):  # A reshape has cut them out.
         kept = [k for k in range(x.ndim) if k not in window]
         copies = [x.shape[k + 1] if k + 1 in window else 1 for k in kept]
         tiled = np.tile(np.squeeze(wide, window), copies).reshape(x.shape)
-        title = f"the gradient of {step.name} is put into {before} by np.tile, not by np.repeat"
+        title = f"the gradient of {whose} is put into {before} by np.tile, not by np.repeat"
         found.append((title, tiled))
     if mean:
         largest = everywhere * (x == x.max(window, keepdims=True))
         found.append((f"the largest entry {gets}: that of a maximum, not of a mean", largest))
     else:
-        spread = f"the gradient of {step.name} is spread over the window in {before}"
+        worst, *words = np.min, "smallest", "largest"
+        if step.primitive is ops.min:
+            worst, *words = np.max, "largest", "smallest"
+        spread = f"the gradient of {whose} is spread over the window in {before}"
         found += [
             (f"every entry {gets}", everywhere),
+            (f"the {words[0]} entries of {before} get the gradient of {whose}, not the {words[1]}",
+             everywhere * (x == worst(x, axis=window, keepdims=True))),
             (f"{spread}, as that of a mean", everywhere / count),
             (f"the entries of each window in {before} stand in place of the mask of the largest",
              everywhere * x),
@@ -400,9 +418,10 @@ def _of_windows(
             where = "the places of the largest entries of the first row"
             found.append((f"{where} are those of all in {before}", everywhere * mask))
     for title, sent in found:
-        for text, part in ((title, sent), (f"{title}, divided by {count}", sent / count))[
-            : 1 + mean
-        ]:
+        share = f"only {title}".replace("gets the", "gets its share of the")
+        if share == f"only {title}":
+            share = f"{title}, divided by {count}"
+        for text, part in ((title, sent), (share, sent / count))[: 1 + mean]:
             made = Made(step.replay, operand.id, part, step.replay.parts[inner.id, 0])
             yield Candidate(text, 0.8 + 0.1 * (part is not sent), predict=made)
 
@@ -417,9 +436,8 @@ def _chosen(step: Step, x: Any, window: tuple[int, ...]) -> Any:
 
 
 def _one_of_window(step: Step) -> Iterator[Candidate]:
-    """Use one entry of each window forwards, or send back to one, where all of them count."""
-    replay, other = step.replay, step.other
-    pooled = step.node if step.primitive is ops.mean else other
+    """Use one entry of each window forwards, where all of them count."""
+    replay, pooled = step.replay, step.other
     if pooled is None or pooled.primitive not in (ops.mean, ops.max, ops.min):
         return
     axis, x = pooled.parameters.get("axis"), replay.values[pooled.operands[0]]
@@ -427,15 +445,6 @@ def _one_of_window(step: Step) -> Iterator[Candidate]:
         return
     before = text_of(replay.graph, replay.graph[pooled.operands[0]])
     for which, i in (("first", 0), ("last", -1)):
-        if pooled is other:
-            one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
-            title = f"the {which} of {before} along axis {axis} is used in place of "
-            yield step.candidate(title + text_of(replay.graph, pooled), 1.0, step.using(one))
-        else:
-            only = np.moveaxis(np.zeros(np.shape(x)), axis, 0)
-            only[i] = 1.0
-            share = np.moveaxis(only, 0, axis) * replay.parts[step.edge]
-            title = (
-                f"only the {which} of {before} along axis {axis} gets its share of the gradient "
-            )
-            yield step.candidate(f"{title}of {step.name}", 0.9, always(share))
+        one = np.take(x, [i] if pooled.parameters.get("keepdims") else i, axis)
+        title = f"the {which} of {before} along axis {axis} is used in place of "
+        yield step.candidate(title + text_of(replay.graph, pooled), 1.0, step.using(one))

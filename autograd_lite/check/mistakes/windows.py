@@ -253,7 +253,8 @@ def _of_data(replay: Replay) -> Iterator[Windows]:
             shape = (n, *layout)
             yield Windows("the data", base, nodes, shape, (0,) * base.ndim, axes, None, alike)
             break
-        if n == 1 and (together := _of_one_array(pieces[0])) is not None:
+        tells = np.unique(pieces[0]).size > 2  # Zeros and ones overlap by chance.
+        if n == 1 and tells and (together := _of_one_array(pieces[0])) is not None:
             base, axes = together
             shape = (1, *layout)
             yield Windows("the data", base, nodes, shape, (0,) * base.ndim, axes, None, alike)
