@@ -314,17 +314,15 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @composes(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """Compose ``np.gradient``: differences of neighbours, on any grid of fixed points."""
+    """Compose ``np.gradient``: differences of neighbours, on any grid."""
     f = as_array(f)
     spacings = [values_of(spacing) for spacing in varargs]
-    if any(getattr(spacing, "requires_grad", False) for spacing in varargs):
-        raise TypeError(
-            "np.gradient on Tensors takes plain numbers or arrays for the spacing; it has no "
-            "derivative by the points of the grid."
-        )
     values = untyped.gradient(values_of(f), *spacings, axis=axis, edge_order=edge_order)
     axes = range(f.ndim) if axis is None else normalize_axis_tuple(axis, f.ndim)
-    grids = spacings or [1.0]
+    grids = [
+        x if getattr(x, "requires_grad", False) else value
+        for x, value in zip(varargs, spacings, strict=True)
+    ] or [1.0]
     grids = grids * len(axes) if len(grids) == 1 else grids
     found = [
         laid_out(_differences(f, i, grid, edge_order), value)
@@ -339,10 +337,15 @@ def _differences(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     A derivative depends on three points in a row, whose positions modulo 3 differ. So three combs,
     with a tooth in every third place, tell the weights of all.
     """
-    if not np.ndim(spacing) and spacing != 1:
-        return _differences(f, axis, 1.0, edge_order) / np.asarray(spacing, f.dtype)
     values = moved(f, axis, 0)
     n = len(values)
+    if getattr(spacing, "requires_grad", False):
+        if not spacing.ndim:
+            return _differences(f, axis, 1.0, edge_order) / spacing
+        points = spacing.reshape((n,) + (1,) * (values.ndim - 1))
+        return moved(_by_points(values, points, edge_order), 0, axis)
+    if not np.ndim(spacing) and spacing != 1:
+        return _differences(f, axis, 1.0, edge_order) / np.asarray(spacing, f.dtype)
     position = np.arange(n)
     first = np.clip(position - 1, 0, max(n - 3, 0))
     total: Any = 0.0
@@ -353,3 +356,15 @@ def _differences(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
         weight = weight.reshape((n,) + (1,) * (values.ndim - 1))
         total = total + ops.where(weight == 0, 0.0, chosen) * weight  # 0 times nan is nan.
     return moved(total, 0, axis)
+
+
+def _by_points(y: Any, x: Any, edge_order: int) -> Any:
+    """Return the derivatives of parabolas through neighbours, by points that have derivatives."""
+    widths = diff(x, axis=0)
+    slopes = diff(y, axis=0) / widths
+    before, after = widths[:-1], widths[1:]
+    inner = (after * slopes[:-1] + before * slopes[1:]) / (before + after)
+    first, last = slopes[:1], slopes[-1:]
+    if edge_order == 2:  # A parabola's derivative is a line, on which a slope lies in the middle.
+        first, last = 2.0 * first - inner[:1], 2.0 * last - inner[-1:]
+    return concatenate([first, inner, last])
