@@ -597,7 +597,11 @@ class Tensor(Node):
             raise GradientError(message)
 
     def __repr__(self) -> str:
-        parts = [np.array2string(self.data, separator=", ", prefix="Tensor(")]
+        data = self.data
+        parts = [
+            repr(data) if is_recorder(data)
+            else np.array2string(data, separator=", ", prefix="Tensor(")
+        ]  # fmt: skip
         if self.dtype not in (np.float64, np.int64, np.bool_):
             parts.append(f"dtype={self.dtype}")
         if self._primitive is not None:

@@ -213,6 +213,16 @@ def test_in_a_hurry_numpy_runs_what_takes_seconds_to_compile():
     assert not quick.why.startswith("numba")
 
 
+@pytest.mark.parametrize("f", [np.sort, np.median, np.argmax, np.nanmax, np.any])
+def test_what_takes_thousands_of_comparisons_is_soon_left_to_numpy(f):
+    x = np.arange(2000.0)
+    quick = al.compile(lambda x: f(x) * 2.0)
+    began = time.process_time()
+    np.testing.assert_array_equal(quick(x), f(x) * 2.0)
+    assert time.process_time() - began < 2  # A twentieth; noting each of them took minutes.
+    assert "NumPy, since numba does not do" in quick.why
+
+
 def test_many_parameters_are_soon_compiled():
     ws = [al.Tensor([float(k), 1.0], requires_grad=True) for k in range(60)]
     step = al.compile(lambda x: -sum(np.sum(w) * x for w in ws), al.optim.SGD(ws, lr=1.0))
