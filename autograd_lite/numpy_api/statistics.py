@@ -331,40 +331,20 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def _differences(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
-    """Multiply with the weights that NumPy gives to neighbours.
-
-    A derivative depends on three points in a row, whose positions modulo 3 differ. So three combs,
-    with a tooth in every third place, tell the weights of all.
-    """
-    values = moved(f, axis, 0)
-    n = len(values)
-    if getattr(spacing, "requires_grad", False):
-        if not spacing.ndim:
-            return _differences(f, axis, 1.0, edge_order) / spacing
-        points = spacing.reshape((n,) + (1,) * (values.ndim - 1))
-        return moved(_by_points(values, points, edge_order), 0, axis)
-    if not np.ndim(spacing) and spacing != 1:
-        return _differences(f, axis, 1.0, edge_order) / np.asarray(spacing, f.dtype)
-    position = np.arange(n)
-    first = np.clip(position - 1, 0, max(n - 3, 0))
-    total: Any = 0.0
-    for k in range(min(n, 3)):
-        comb = (position % 3 == k).astype(f.dtype)
-        weight = untyped.gradient(comb, spacing, edge_order=edge_order).astype(f.dtype)
-        chosen = ops.take(values, indices=first + (k - first) % 3, axis=0)
-        weight = weight.reshape((n,) + (1,) * (values.ndim - 1))
-        total = total + ops.where(weight == 0, 0.0, chosen) * weight  # 0 times nan is nan.
-    return moved(total, 0, axis)
-
-
-def _by_points(y: Any, x: Any, edge_order: int) -> Any:
-    """Return the derivatives of parabolas through neighbours, by points that have derivatives."""
-    widths = diff(x, axis=0)
-    slopes = diff(y, axis=0) / widths
-    before, after = widths[:-1], widths[1:]
-    inner = (after * slopes[:-1] + before * slopes[1:]) / (before + after)
+def _differences(f: Any, axis: int, x: Any, edge_order: int) -> Any:
+    """Return the derivatives of parabolas through three neighbours, by points or by their step."""
+    y = moved(f, axis, 0)
+    width = cast(diff(x) if np.ndim(x) else x, f.dtype)
+    if isinstance(width, np.ndarray) and width.ndim and (width == width[0]).all():
+        width = width[0]
+    width = width.reshape((-1,) + (1,) * (y.ndim - 1)) if width.ndim else width
+    slopes = diff(y, axis=0) / width
+    if width.ndim:
+        before, after = width[:-1], width[1:]
+        inner = (after * slopes[:-1] + before * slopes[1:]) / (before + after)
+    else:
+        inner = (y[2:] - y[:-2]) / (2.0 * width)
     first, last = slopes[:1], slopes[-1:]
     if edge_order == 2:  # A parabola's derivative is a line, on which a slope lies in the middle.
         first, last = 2.0 * first - inner[:1], 2.0 * last - inner[-1:]
-    return concatenate([first, inner, last])
+    return moved(concatenate([first, inner, last]), 0, axis)

@@ -191,7 +191,7 @@ MOST_SORTED = 32
 def _rows(x: Any, axis: Any, most: int = 1000) -> list[Any]:
     """Return what lies along an axis, or all entries, as so many arrays."""
     x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
-    if x.shape[axis] > most:  # Tracing them would take seconds, and no machine code come of it.
+    if x.shape[axis] > most and is_recorder(x):  # No machine code comes of it, in many seconds.
         raise TypeError(f"more than {most} numbers in a row")
     return [x[(slice(None),) * (axis % x.ndim) + (k,)] for k in range(x.shape[axis])]
 
