@@ -57,9 +57,8 @@ def parts_of(tree: Any) -> dict[Any, Any] | None:
         parts = _REGISTERED[kind][0](tree)
         if not isinstance(parts, Mapping):
             raise TypeError(
-                f"register_nest: the parts of a {kind.__name__} must be a dict, by name, got a "
-                f"{type(parts).__name__}. Write, for instance, register_nest({kind.__name__}, "
-                f"vars, ...)."
+                f"register_nest needs a function that gives the parts of a {kind.__name__} as a "
+                f"dict, by name, as vars does, got a {type(parts).__name__}."
             )
         return dict(parts)
     fields = getattr(kind, "__dataclass_fields__", None)
