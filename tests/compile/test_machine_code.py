@@ -213,13 +213,17 @@ def test_in_a_hurry_numpy_runs_what_takes_seconds_to_compile():
     assert not quick.why.startswith("numba")
 
 
-@pytest.mark.parametrize("f", [np.sort, np.median, np.argmax, np.nanmax, np.any])
+SOON = [np.sort, np.median, np.argmax, np.nanmax, np.any, al.grad(np.prod)]
+SOON += [al.grad(lambda x: np.sum(np.cumprod(x)))]
+
+
+@pytest.mark.parametrize("f", SOON)
 def test_what_takes_thousands_of_comparisons_is_soon_left_to_numpy(f):
-    x = np.arange(2000.0)
+    x = np.linspace(0.99, 1.01, 2000)
     quick = al.compile(lambda x: f(x) * 2.0)
     began = time.process_time()
-    np.testing.assert_array_equal(quick(x), f(x) * 2.0)
-    assert time.process_time() - began < 2  # A twentieth; noting each of them took minutes.
+    np.testing.assert_allclose(quick(x), f(x) * 2.0, rtol=1e-9)
+    assert time.process_time() - began < 2  # A tenth; noting each of them took up to minutes.
     assert "NumPy, since numba does not do" in quick.why
 
 
