@@ -184,10 +184,6 @@ FORMULAS |= {
 # -------------------------------------------------------------------- along an axis
 
 
-MOST_SORTED = 32
-"""Entries that are put in order one by one: of more, there are too many comparisons."""
-
-
 def _rows(x: Any, axis: Any, most: int = 1000) -> list[Any]:
     """Return what lies along an axis, or all entries, as so many arrays."""
     x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
@@ -222,7 +218,7 @@ def _turn(rows: list[Any], i: int, j: int, turned: Any) -> None:
 
 @stands_for(np.sort)
 def _sort(a: Any, axis: Any = -1, **_: Any) -> Any:
-    rows = _rows(a, axis, MOST_SORTED)
+    rows = _rows(a, axis, 32)
     for i, j in _pairs(len(rows)):
         _turn(rows, i, j, _comes_first(rows[j], rows[i]))
     return np.stack(rows, axis=0 if axis is None else axis)
@@ -239,7 +235,7 @@ def _argsort(
     """Where entries are equal, NumPy takes any order, but for one that is asked to be stable."""
     if not (stable or kind in ("stable", "mergesort")) or order is not None:
         raise TypeError("an order that is not said to be stable")
-    rows = _rows(a, axis, MOST_SORTED)
+    rows = _rows(a, axis, 32)
     places = [np.full(row.shape, k) for k, row in enumerate(rows)]
     for i, j in _pairs(len(rows)):
         equal = ~_comes_first(rows[i], rows[j]) & (places[j] < places[i])
