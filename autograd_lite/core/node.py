@@ -12,7 +12,14 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 from autograd_lite.core.backward import next_birth, operands_of
 from autograd_lite.core.modes import Watched, recording
-from autograd_lite.core.operands import NUMBERS, complex_like, constant, explained, refuse_complex
+from autograd_lite.core.operands import (
+    NUMBERS,
+    complex_like,
+    constant,
+    does_it,
+    explained,
+    refuse_complex,
+)
 from autograd_lite.core.primitive import Primitive
 
 Value = TypeVar("Value")
@@ -135,8 +142,10 @@ class Node:
         return past if past is not None and past._birth < birth else None
 
 
-def operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def operator(primitive: Primitive, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Make a method of Tensor that records an operation, and the one for a Tensor on the right.
+
+    - `name`: of the latter; an object that is not an array, and has one, does it.
 
     It does what `record` does. One call less than through `_record_binary` is a tenth of the time.
     """
@@ -153,7 +162,12 @@ def operator(primitive: Primitive) -> tuple[Callable[..., Any], Callable[..., An
                 b = b._as_operand()
             z, needs = b._array, needs or b._requires_grad
         else:
-            z, b = constant(b, primitive), None
+            try:
+                z, b = constant(b, primitive), None
+            except TypeError:
+                if does_it(b, name):
+                    return NotImplemented
+                raise
             if type(z) is complex:
                 z = complex_like(z, x)
         try:

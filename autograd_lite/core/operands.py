@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,12 @@ def constant(x: Any, primitive: Primitive) -> Any:
         return array[()]
     # Only an array that owns its data and is locked is safe from its owner.
     return array.copy("K") if array.flags.writeable or array.base is not None else array
+
+
+def does_it(x: Any, method: str) -> bool:
+    """Return whether an operand that is not an array of numbers has a method for an operation."""
+    no_array = not isinstance(x, Number | Sequence) and not hasattr(x, "shape")
+    return no_array and hasattr(type(x), method)
 
 
 def numbers(given: Any, dtype: DTypeLike | None, where: str) -> NDArray[Any]:

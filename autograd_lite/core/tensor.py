@@ -28,7 +28,7 @@ from autograd_lite.core.node import (
     record_unary,
     results_are,
 )
-from autograd_lite.core.operands import is_recorder, numbers, unchanging
+from autograd_lite.core.operands import does_it, is_recorder, numbers, unchanging
 from autograd_lite.core.primitive import BY_NUMPY_FUNCTION
 
 
@@ -557,12 +557,12 @@ class Tensor(Node):
         def __matmul__(self, other: Any) -> Self: ...
         def __rmatmul__(self, other: Any) -> Self: ...
     else:
-        __add__, __radd__ = operator(arithmetic.add)
-        __sub__, __rsub__ = operator(arithmetic.subtract)
-        __mul__, __rmul__ = operator(arithmetic.multiply)
-        __truediv__, __rtruediv__ = operator(arithmetic.divide)
-        __pow__, __rpow__ = operator(arithmetic.power)
-        __matmul__, __rmatmul__ = operator(arithmetic.matmul)
+        __add__, __radd__ = operator(arithmetic.add, "__radd__")
+        __sub__, __rsub__ = operator(arithmetic.subtract, "__rsub__")
+        __mul__, __rmul__ = operator(arithmetic.multiply, "__rmul__")
+        __truediv__, __rtruediv__ = operator(arithmetic.divide, "__rtruediv__")
+        __pow__, __rpow__ = operator(arithmetic.power, "__rpow__")
+        __matmul__, __rmatmul__ = operator(arithmetic.matmul, "__rmatmul__")
 
     def __neg__(self) -> Self:
         return record_unary(arithmetic.negative, self)
@@ -577,7 +577,12 @@ class Tensor(Node):
         if primitive is not None and method == "__call__" and not kwargs:  # The usual case.
             if len(inputs) == 1 and not primitive.parameters:
                 return record_unary(primitive, self)
-            return record(primitive, inputs)
+            try:
+                return record(primitive, inputs)
+            except TypeError:
+                if any(does_it(x, "__array_ufunc__") for x in inputs if x is not self):
+                    return NotImplemented
+                raise
         return self._call_ufunc(ufunc, method, inputs, kwargs)
 
     def _call_ufunc(self, *_: Any) -> Any:
@@ -596,7 +601,11 @@ class Tensor(Node):
             raise GradientError(message)
 
     def __repr__(self) -> str:
-        parts = [np.array2string(self.data, separator=", ", prefix="Tensor(")]
+        data = self.data
+        parts = [
+            repr(data) if is_recorder(data)
+            else np.array2string(data, separator=", ", prefix="Tensor(")
+        ]  # fmt: skip
         if self.dtype not in (np.float64, np.int64, np.bool_):
             parts.append(f"dtype={self.dtype}")
         if self._primitive is not None:

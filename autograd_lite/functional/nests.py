@@ -54,7 +54,13 @@ def parts_of(tree: Any) -> dict[Any, Any] | None:
     """Return the parts of an object by attribute; None of what is a leaf."""
     kind = type(tree)
     if kind in _REGISTERED:
-        return dict(_REGISTERED[kind][0](tree))
+        parts = _REGISTERED[kind][0](tree)
+        if not isinstance(parts, Mapping):
+            raise TypeError(
+                f"register_nest needs a function that gives the parts of a {kind.__name__} as a "
+                f"dict, by name, as vars does, got a {type(parts).__name__}."
+            )
+        return dict(parts)
     fields = getattr(kind, "__dataclass_fields__", None)
     return None if fields is None else {n: getattr(tree, n) for n in fields if hasattr(tree, n)}
 

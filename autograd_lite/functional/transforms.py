@@ -555,6 +555,7 @@ class Derived:
         self._run, self._made = run, made
         transform, f, _, _ = made
         self.__name__ = self.__qualname__ = f"{transform}({name_of(f)})"
+        self.__doc__ = f.__doc__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the derivative."""

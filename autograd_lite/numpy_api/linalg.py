@@ -38,10 +38,10 @@ def matrices(a: Any, name: str, *, square: bool = False, of_real: bool = True) -
 
 
 @composes(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  (NumPy's name)  (NumPy's name)
+def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  (NumPy's name)
     """Compose ``np.linalg.eigh``: its two results are picked from one operation."""
-    packed = ops.eigh(matrices(a, "eigh", square=True), uplo=UPLO)
-    return EighResult(packed[..., 0, :], packed[..., 1:, :])
+    packed = ops.eigh(matrices(a, "eigh", square=True, of_real=False), uplo=UPLO)
+    return EighResult(np.real(packed[..., 0, :]), packed[..., 1:, :])
 
 
 @composes(np.linalg.eigvalsh)

@@ -15,6 +15,7 @@ class ArrayMethods(ReducingMethods):
     """Methods like those of ``ndarray``, by way of ``__record__`` of the class that has them."""
 
     __slots__ = ()
+    _requires_grad: bool
 
     def dot(self, other: Any) -> Self:
         """Return the product with another array, by the rules of ``np.dot``.
@@ -269,6 +270,8 @@ class ArrayMethods(ReducingMethods):
     @property
     def _mask(self) -> Any:
         """Refuse what ``np.ma`` asks of its operands: it computes with bare arrays and masks."""
+        if not self._requires_grad:  # As that of plots of Matplotlib: it takes the bare array.
+            raise AttributeError
         raise TypeError(
             "A masked array cannot carry a gradient. Say what masked entries count as, "
             "t * m.filled(0.0), or leave them out: np.sum(t, where=~m.mask), "

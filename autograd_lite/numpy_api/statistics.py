@@ -228,9 +228,7 @@ def cov(
     if y is not None:
         other = np.atleast_2d(as_array(y))
         x = concatenate([x, other.T if not rowvar and np.ndim(y) > 1 else other])
-    x = cast_inexact(
-        x, dtype or np.result_type(x.dtype, float)
-    )  # As NumPy, which is more exact than `x`.
+    x = cast_inexact(x, dtype or np.result_type(x.dtype, float))  # More exact than `x`, as NumPy.
     less = (0 if bias else 1) if ddof is None else ddof
     if less != int(less):
         raise ValueError(f"np.cov needs an integer as ddof, got {ddof!r}.")
@@ -270,15 +268,10 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if a.ndim == 0:
         raise ValueError("diff requires input that is at least one dimensional")
     axis = normalize_axis_index(axis, a.ndim)
-    parts = [prepend, a, append]
-    if any(part is not None for part in (prepend, append)):
-        one = tuple(1 if i == axis else length for i, length in enumerate(a.shape))
-        parts = [
-            np.broadcast_to(part, one) if np.ndim(part) == 0 else part
-            for part in parts
-            if part is not None
-        ]
-        a = concatenate(parts, axis)
+    parts = [part for part in (prepend, a, append) if part is not None]
+    if len(parts) > 1:
+        one = (*a.shape[:axis], 1, *a.shape[axis + 1 :])
+        a = concatenate([x if np.ndim(x) else np.broadcast_to(x, one) for x in parts], axis)
     before = (slice(None),) * axis
     for _ in range(n):
         a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
@@ -298,33 +291,24 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """Compose ``np.trapezoid``: widths times the means of neighbours; `x` has derivatives too."""
     y = as_array(y)
     axis = normalize_axis_index(axis, y.ndim)
-    if x is None:
-        width = dx
-    else:
+    if x is not None:
         x = as_array(x)
-        width = diff(x) if x.ndim == 1 else diff(x, axis=axis)
-        if x.ndim == 1:
-            shape = [1] * y.ndim
-            shape[axis] = width.size
-            width = width.reshape(tuple(shape))
+        flat = x.ndim == 1
+        dx = diff(x).reshape((-1,) + (1,) * (y.ndim - axis - 1)) if flat else diff(x, axis=axis)
     before = (slice(None),) * axis
-    means = (y[(*before, slice(1, None))] + y[(*before, slice(None, -1))]) / 2.0
-    return np.sum(width * means, axis=axis)
+    pairs = y[(*before, slice(1, None))] + y[(*before, slice(None, -1))]
+    return np.sum(dx * pairs / 2.0, axis=axis)
 
 
 @composes(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """Compose ``np.gradient``: differences of neighbours, on any grid of fixed points."""
+    """Compose ``np.gradient``: differences of neighbours, on any grid."""
     f = as_array(f)
-    spacings = [values_of(spacing) for spacing in varargs]
-    if any(getattr(spacing, "requires_grad", False) for spacing in varargs):
-        raise TypeError(
-            "np.gradient on Tensors takes plain numbers or arrays for the spacing; it has no "
-            "derivative by the points of the grid."
-        )
-    values = untyped.gradient(values_of(f), *spacings, axis=axis, edge_order=edge_order)
+    values = untyped.gradient(
+        values_of(f), *map(values_of, varargs), axis=axis, edge_order=edge_order
+    )
     axes = range(f.ndim) if axis is None else normalize_axis_tuple(axis, f.ndim)
-    grids = spacings or [1.0]
+    grids = list(varargs) or [1.0]
     grids = grids * len(axes) if len(grids) == 1 else grids
     found = [
         laid_out(_differences(f, i, grid, edge_order), value)
@@ -333,23 +317,20 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def _differences(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
-    """Multiply with the weights that NumPy gives to neighbours.
-
-    A derivative depends on three points in a row, whose positions modulo 3 differ. So three combs,
-    with a tooth in every third place, tell the weights of all.
-    """
-    if not np.ndim(spacing) and spacing != 1:
-        return _differences(f, axis, 1.0, edge_order) / np.asarray(spacing, f.dtype)
-    values = moved(f, axis, 0)
-    n = len(values)
-    position = np.arange(n)
-    first = np.clip(position - 1, 0, max(n - 3, 0))
-    total: Any = 0.0
-    for k in range(min(n, 3)):
-        comb = (position % 3 == k).astype(f.dtype)
-        weight = untyped.gradient(comb, spacing, edge_order=edge_order).astype(f.dtype)
-        chosen = ops.take(values, indices=first + (k - first) % 3, axis=0)
-        weight = weight.reshape((n,) + (1,) * (values.ndim - 1))
-        total = total + ops.where(weight == 0, 0.0, chosen) * weight  # 0 times nan is nan.
-    return moved(total, 0, axis)
+def _differences(f: Any, axis: int, x: Any, edge_order: int) -> Any:
+    """Return the derivatives of parabolas through three neighbours, by points or by their step."""
+    y = moved(f, axis, 0)
+    width = cast(diff(x) if np.ndim(x) else x, f.dtype)
+    if isinstance(width, np.ndarray) and width.ndim and (width == width[0]).all():
+        width = width[0]
+    width = width.reshape((-1,) + (1,) * (y.ndim - 1)) if width.ndim else width
+    slopes = diff(y, axis=0) / width
+    if width.ndim:
+        before, after = width[:-1], width[1:]
+        inner = (after * slopes[:-1] + before * slopes[1:]) / (before + after)
+    else:
+        inner = (y[2:] - y[:-2]) / (2.0 * width)
+    first, last = slopes[:1], slopes[-1:]
+    if edge_order == 2:  # A parabola's derivative is a line, on which a slope lies in the middle.
+        first, last = 2.0 * first - inner[:1], 2.0 * last - inner[-1:]
+    return moved(concatenate([first, inner, last]), 0, axis)

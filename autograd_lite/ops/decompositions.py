@@ -17,7 +17,7 @@ import numpy as np
 from autograd_lite.core.notation import call
 from autograd_lite.core.primitive import example, primitive
 from autograd_lite.ops.complex_numbers import mirrored
-from autograd_lite.ops.linalg import fold, mirror, solve, transposed, value_of
+from autograd_lite.ops.linalg import mirror, solve, transposed, value_of
 
 
 def _after(x: Any, r: Any) -> Any:
@@ -54,11 +54,17 @@ def _apart(w: Any) -> Any:
 
 def _cholesky(g: Any, y: Any, upper: bool) -> Any:
     """Cotangent of the matrix, of which one triangle is read."""
-    g, y = (transposed(g), transposed(y)) if upper else (g, y)
-    product = transposed(y) @ g
-    half = 0.5 * (np.tril(product) + np.tril(product, -1))
+    g, y = (mirrored(transposed(g)), mirrored(transposed(y))) if upper else (g, y)
     rt = transposed(y)
-    return fold(_after(solve(rt, half), rt), upper=upper)
+    product = rt @ g
+    half = 0.5 * (np.tril(product) + np.tril(product, -1))
+    return _read(_after(solve(rt, half), mirrored(rt)), upper)
+
+
+def _read(x: Any, upper: bool) -> Any:
+    """Cotangent of a Hermitian matrix of which one triangle is read."""
+    kept = np.tri(x.shape[-1]) - np.eye(x.shape[-1]) / 2
+    return (x + mirrored(transposed(x))) * (kept.T if upper else kept).astype(x.dtype)
 
 
 @primitive(
@@ -66,6 +72,7 @@ def _cholesky(g: Any, y: Any, upper: bool) -> Any:
     notation=call("np.linalg.cholesky"),
     numpy=(np.linalg.cholesky,),
     domain={"a": "positive definite"},
+    takes_complex=True,
     examples=(
         example((3, 3)),
         example((2, 2, 2)),
@@ -107,19 +114,29 @@ def qr(a: Any) -> Any:
     return np.concatenate([q, r.swapaxes(-1, -2)], axis=-2)
 
 
-def _eigh(g: Any, y: Any, uplo: str) -> Any:
-    """Cotangent of a symmetric matrix from those of its eigenvalues and, below, eigenvectors."""
+def _eigh(g: Any, y: Any, upper: bool) -> Any:
+    """Cotangent of a Hermitian matrix from those of its eigenvalues and, below, eigenvectors."""
     w, v, gw, gv = y[..., 0, :], y[..., 1:, :], g[..., 0, :], g[..., 1:, :]
     vt = transposed(v)
-    turned = v @ (_apart(w) * (vt @ gv))
-    return fold((v * gw[..., None, :] + turned) @ vt, upper=uplo in "Uu")
+    if v.dtype.kind == "c":  # They keep their phase, too: one row of them is real.
+        n = v.shape[-1]
+        real = np.arange(n)[:, None] == (n - 1 if upper else 0)
+        gv = _in_phase(gv, v, real, (v * gv).sum(axis=-2, keepdims=True))
+    turned = mirrored(v) @ (_apart(w) * (vt @ gv))
+    return _read((mirrored(v) * gw[..., None, :] + turned) @ vt, upper)
+
+
+def _in_phase(gv: Any, v: Any, real: Any, along: Any) -> Any:
+    """Return cotangents of eigenvectors, of which some entries are real, without their phase."""
+    return gv - np.where(real, 1j * np.imag(along) / np.where(real & (v != 0), v, 1), 0)
 
 
 @primitive(
-    a=lambda g, y, a, uplo: _eigh(g, y, uplo) if a.size else a,
+    a=lambda g, y, a, uplo: _eigh(g, y, uplo in "Uu") if a.size else a,
     notation=call("eigh"),
     domain={"a": "symmetric"},
     packed=True,
+    takes_complex=True,
     examples=(
         example((3, 3)),
         example((2, 2, 2)),
@@ -129,7 +146,7 @@ def _eigh(g: Any, y: Any, uplo: str) -> Any:
     ),
 )
 def eigh(a: Any, *, uplo: Any = "L") -> Any:
-    """Eigenvalues of a symmetric matrix, upon its eigenvectors.
+    """Eigenvalues of a symmetric or Hermitian matrix, upon its eigenvectors.
 
     NumPy reads one triangle of the matrix, so the gradient lies in that triangle.
     """
@@ -145,7 +162,7 @@ def _eig(g: Any, y: Any) -> Any:
         size = np.abs(value_of(v))
         largest = size == size.max(axis=-2, keepdims=True)
         largest = largest & (np.cumsum(largest, axis=-2) == 1)
-        gv = gv - np.where(largest, 1j * np.imag(along) / np.where(largest, v, 1), 0)
+        gv = _in_phase(gv, v, largest, along)
         along = np.real(along)
     gv = gv - mirrored(v) * along  # They keep the length 1.
     vt = transposed(v)

@@ -72,8 +72,7 @@ class Grades:
 
     def __str__(self) -> str:
         rows = [("who", "right", "first wrong", "mistake")]
-        for m in self.marks:
-            rows.append((m.who, f"{m.right}/{m.total}", m.first_wrong, m.mistake))
+        rows += [(m.who, f"{m.right}/{m.total}", m.first_wrong, m.mistake) for m in self.marks]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

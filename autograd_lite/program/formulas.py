@@ -184,9 +184,11 @@ FORMULAS |= {
 # -------------------------------------------------------------------- along an axis
 
 
-def _rows(x: Any, axis: Any) -> list[Any]:
+def _rows(x: Any, axis: Any, most: int = 1000) -> list[Any]:
     """Return what lies along an axis, or all entries, as so many arrays."""
     x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
+    if x.shape[axis] > most and is_recorder(x):  # No machine code comes of it, in many seconds.
+        raise TypeError(f"more than {most} numbers in a row")
     return [x[(slice(None),) * (axis % x.ndim) + (k,)] for k in range(x.shape[axis])]
 
 
@@ -216,7 +218,7 @@ def _turn(rows: list[Any], i: int, j: int, turned: Any) -> None:
 
 @stands_for(np.sort)
 def _sort(a: Any, axis: Any = -1, **_: Any) -> Any:
-    rows = _rows(a, axis)
+    rows = _rows(a, axis, 32)
     for i, j in _pairs(len(rows)):
         _turn(rows, i, j, _comes_first(rows[j], rows[i]))
     return np.stack(rows, axis=0 if axis is None else axis)
@@ -233,7 +235,7 @@ def _argsort(
     """Where entries are equal, NumPy takes any order, but for one that is asked to be stable."""
     if not (stable or kind in ("stable", "mergesort")) or order is not None:
         raise TypeError("an order that is not said to be stable")
-    rows = _rows(a, axis)
+    rows = _rows(a, axis, 32)
     places = [np.full(row.shape, k) for k, row in enumerate(rows)]
     for i, j in _pairs(len(rows)):
         equal = ~_comes_first(rows[i], rows[j]) & (places[j] < places[i])

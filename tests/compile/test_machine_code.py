@@ -213,6 +213,20 @@ def test_in_a_hurry_numpy_runs_what_takes_seconds_to_compile():
     assert not quick.why.startswith("numba")
 
 
+SOON = [np.sort, np.median, np.argmax, np.nanmax, np.any, al.grad(np.prod)]
+SOON += [al.grad(lambda x: np.sum(np.cumprod(x)))]
+
+
+@pytest.mark.parametrize("f", SOON)
+def test_what_takes_thousands_of_comparisons_is_soon_left_to_numpy(f):
+    x = np.linspace(0.99, 1.01, 2000)
+    quick = al.compile(lambda x: f(x) * 2.0)
+    began = time.process_time()
+    np.testing.assert_allclose(quick(x), f(x) * 2.0, rtol=1e-9)
+    assert time.process_time() - began < 2  # A tenth; noting each of them took up to minutes.
+    assert "NumPy, since numba does not do" in quick.why
+
+
 def test_many_parameters_are_soon_compiled():
     ws = [al.Tensor([float(k), 1.0], requires_grad=True) for k in range(60)]
     step = al.compile(lambda x: -sum(np.sum(w) * x for w in ws), al.optim.SGD(ws, lr=1.0))

@@ -104,6 +104,32 @@ def test_operand_that_is_no_number_is_refused(op, other):
             op(*sides)
 
 
+class Length:
+    """A number with a unit, and operators and NumPy functions of its own."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def made(self, op, a, b):
+        return Length(op(*(x.number if isinstance(x, Length) else x for x in (a, b))))
+
+    def __array_ufunc__(self, ufunc, method, *given, **_):
+        return self.made(ufunc, *given)
+
+
+for name, op in zip(("add", "sub", "mul", "truediv", "pow", "matmul"), OPERATORS, strict=True):
+    setattr(Length, f"__r{name}__", lambda self, other, op=op: self.made(op, other, self))
+
+
+@pytest.mark.parametrize("op", [*OPERATORS, np.multiply])
+def test_an_object_with_operators_of_its_own_does_them(op):
+    t = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    result = op(t, Length(np.full(3, 2.0)))
+    assert type(result) is Length
+    assert result.number.requires_grad
+    np.testing.assert_array_equal(result.number.numpy(), op(t.numpy(), np.full(3, 2.0)))
+
+
 def test_whole_quotients_and_remainders():
     t, array = Tensor([5.5, -7.25], requires_grad=True), np.array([2.0, 3.0])
     for left, right in ((t, 2.0), (20.0, t), (array, t), (t, array)):

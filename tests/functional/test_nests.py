@@ -79,6 +79,12 @@ def test_dataclasses_and_registered_classes_are_nests():
         al.grad(f)((Weights(np.ones(2), 1j), other))
 
 
+def test_parts_without_names_are_refused():
+    kind = al.register_nest(type("Pair", (), {}), lambda p: ((p,), None), lambda p, parts: p)
+    with pytest.raises(TypeError, match=r"the parts of a Pair as a dict, by name, .* got a tuple"):
+        al.grad(lambda p: 1.0)(kind())
+
+
 Layer = namedtuple("Layer", "w b")
 
 

@@ -269,6 +269,7 @@ def test_transforms_are_pickled_as_what_they_are_made_of():
         made = transform(np.sin, argnums=(0,))
         again = pickle.loads(pickle.dumps(made))
         assert repr(again) == repr(made) == f"<function {transform.__name__}(sin)>"
+        assert made.__doc__ == np.sin.__doc__
         assert str(again(1.0)) == str(made(1.0))
 
 

@@ -138,3 +138,9 @@ def test_an_index_may_be_written_to_afterwards():
     i[...] = 2
     y.backward()
     assert x.grad.tolist() == [1, 0, 0]
+
+
+def test_masked_arrays_and_plots_take_a_tensor_without_gradient():
+    t, m = al.Tensor(X), np.ma.array(LABELLED, mask=[0, 1, 0])
+    np.testing.assert_array_equal((m * t).filled(0), (m * X).filled(0))
+    np.testing.assert_array_equal(np.ma.ravel(t), X)  # As ``plt.scatter`` does.

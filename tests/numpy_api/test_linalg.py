@@ -161,3 +161,18 @@ def test_roots_move_with_coefficients_of_0_that_numpy_strips():
     assert al.gradcheck(
         lambda p: np.sum(np.sin(np.roots(p))), np.array([1.0, -3.0, 2.0, 0.0]), order=2
     )
+
+
+@pytest.mark.parametrize("uplo", ["L", "U"])
+def test_hermitian_matrices_have_numpys_factors_to_the_phase(uplo):
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 3))
+    weights = y + 1j * x.T
+
+    def f(x, y):
+        w, v = np.linalg.eigh(x + 1j * y, uplo)
+        c = np.linalg.cholesky(0.1 * x + 4 * np.eye(3) + 0.1j * y, upper=uplo == "U")
+        return np.real(np.sum(weights * v) + np.sum(weights * c)) + w[0] ** 2
+
+    np.testing.assert_allclose(f(leaf(x), leaf(y)).item(), f(x, y))
+    assert al.gradcheck(f, [x, y], order=2)
+    assert np.linalg.eigvalsh(leaf(x) + 1j * y).dtype == float

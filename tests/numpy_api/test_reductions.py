@@ -131,3 +131,16 @@ def test_quantile_of_nothing_is_recorded():
     assert np.isnan(result.numpy()).all()
     result.sum().backward()
     assert x.grad.shape == (2, 0)
+
+
+@pytest.mark.parametrize("zeros", [[], [3], [2, 140]])
+def test_products_of_many_numbers_have_derivatives_at_zeros(zeros):
+    x, w = np.random.default_rng(0).uniform(0.9, 1.1, (2, 150))
+    x[zeros] = 0.0
+    others = np.where(np.eye(150), 1.0, x)
+    running = np.triu(np.cumprod(others, axis=1))  # By x[i], a product up to the j-th, j >= i.
+    np.testing.assert_allclose(al.grad(np.prod)(x), others.prod(1), atol=1e-12)
+    for f in (al.grad, lambda f: al.compile(al.grad(f))):
+        gradient = f(lambda x: np.sum(np.cumprod(x) * w))(x)
+        np.testing.assert_allclose(gradient, running @ w, atol=1e-12)
+    assert "np.cumprod" in str(al.derive(lambda x: np.prod(x), x))

@@ -90,6 +90,15 @@ def test_whoever_needs_a_value_gets_an_error_that_names_the_line(f):
         trace(f, np.array([1.0, 2.0]))
 
 
+def test_a_tensor_without_values_can_be_shown(capsys):
+    def f(x):
+        print(repr(x * 2))
+        return np.sum(x * 2)
+
+    al.derive(f, np.array([1.0, 2.0]))
+    assert "Tensor(<v0: float64[2]>, from=multiply)\n" in capsys.readouterr().out
+
+
 def test_input_may_be_asked_for_if_that_is_noted():
     traced = trace(lambda x, n: x * int(n), np.ones(2), 3, may_ask=True)
     assert [v.name for v in traced.asked] == ["x1"]
