@@ -476,3 +476,10 @@ def test_a_prediction_less_the_logarithm_of_its_target():
     dw = X.T @ (rate.numpy() - np.log(1 + counts))
     title = title_of(np.sum(rate - counts * np.log(rate)), w=dw)
     assert title.startswith("(rate - np.log(1 + counts)) is given for the gradient")
+
+
+def test_counts_that_are_the_same_but_for_their_signs_are_chance():
+    (b,) = parameters(b=np.zeros(3))
+    loss = np.sum(b * np.array([-3.0, 1.0, 2.0])) / 7 + np.sum(np.tanh(b) * 0.0)
+    title = title_of(loss, b=np.array([3.0, 1.0, 2.0]) / 7)
+    assert not title.startswith("the sign is flipped in entry")

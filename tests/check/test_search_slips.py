@@ -278,7 +278,7 @@ def test_a_single_bias_is_averaged_or_regularised():
 
 
 def test_a_sum_that_is_divided_by_the_entries_that_count():
-    w, mask = parameter(W, "w"), rng.uniform(size=(7, 4)) < 0.6
+    w, mask = parameter(W, "w"), np.random.default_rng(3).uniform(size=(7, 4)) < 0.6
     err = mask * (X @ w - V[0, :4])
     some = int(mask.sum())
     title = title_of(np.sum(err * err), w=X.T @ (2 * err.numpy()) / some)

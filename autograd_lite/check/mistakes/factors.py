@@ -363,7 +363,9 @@ def sign_flipped_in_part(case: Case, target: Target) -> Iterator[Candidate]:
     if hand.shape != right.shape or not same(np.abs(hand), np.abs(right)):
         return
     flipped = (hand * right < 0) & (np.abs(right) > 1e-9 * np.abs(right).max(initial=0))
-    tells = right.size < 2 or distinct(right) > 3  # Counts may be the same by chance.
+    # Counts may be the same by chance.
+    ratios = np.abs(right) / np.abs(right).max(initial=0.0)
+    tells = distinct(right) > 3 or not np.isclose(60 * ratios, np.round(60 * ratios)).all()
     if flipped.any() and tells and np.count_nonzero(right) > np.count_nonzero(flipped):
         signs = np.where(flipped, -1, 1)
         title = f"the sign is flipped in {entries_in_words(flipped, right != 0)}"

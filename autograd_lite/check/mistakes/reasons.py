@@ -361,7 +361,7 @@ def _of_lengths(case: Case, a: float, of_term: bool) -> Iterator[tuple[str, floa
         if within(a, n):
             yield (
                 f"the factor 1/{n} is missing",
-                0.2 if of_term or not means.isdisjoint((n, 2 * n)) else 0.42,
+                0.2 if of_term or not means.isdisjoint((n, 2 * n)) else 0.395,
             )
         elif within(a, 1 / n):
             yield f"divided by {n} once too often", 0.2 if n > 2 else 0.4
