@@ -242,7 +242,7 @@ def _ufunc_name(ufunc: np.ufunc, method: str) -> str:
     name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
     if getattr(np, ufunc.__name__, None) is ufunc:
         return f"np.{name}"
-    return f"scipy.special.{name.lstrip('_')}" if _is_scipys(ufunc) else name
+    return f"scipy.special.{name}" if _is_scipys(ufunc) else name
 
 
 def _no_out(name: str, out: Any = None) -> str:
