@@ -93,7 +93,6 @@ def unequal_steps(replay: Replay) -> Iterator[Loop]:
         return node.primitive, *((kind(x, further - 1), x.operands.index(node.id)) for x in users)
 
     sums = set(summing(replay))
-
     alike: dict[object, list[Node]] = {}
     for node in replay.graph:
         if node.primitive is not None and not node.shape and node.id in replay.gradients:
