@@ -460,13 +460,19 @@ def test_something_else_stands_in_place_of_the_softmax_of_a_weighted_log_softmax
     assert title_of(-np.sum(q * al.log_softmax(z, axis=1)), w=X.T @ g).startswith(says)
 
 
+def test_each_entry_is_given_the_sum_along_an_axis_of_its_own():
+    (s,) = parameters(s=np.abs(W[:, 0]))
+    title = title_of(0.1 * s @ s, s=np.full(4, 0.2 * s.numpy().sum()))
+    assert title == "what comes back to s is summed over its axis 0, in every entry"
+
+
 def test_the_width_of_each_unit_is_given_the_sum_of_all():
     (s,) = parameters(s=np.abs(W[:, 0]))
     loss = np.sum(np.tanh(X / s) ** 3)
     y = np.tanh(X / s.numpy())
     ds = np.sum(-3 * y**2 * (1 - y**2) * X / s.numpy() ** 2)
     title = title_of(loss, s=np.full(4, ds))
-    assert title == "what comes back to s is summed over its axis 0, in every entry"
+    assert title == "what comes back to s from X / s is summed over all axes"
 
 
 def test_a_prediction_less_the_logarithm_of_its_target():

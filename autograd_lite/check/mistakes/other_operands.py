@@ -459,7 +459,7 @@ def wrong_axis(case: Case, target: Target) -> Iterator[Candidate]:
     for axis in range(target.right.ndim):
         title = f"what comes back to {target.name} is summed over its axis {axis}, in every entry"
         summed = np.broadcast_to(target.right.sum(axis, keepdims=True), target.right.shape)
-        yield Candidate(title, 1.0, predict=only(target, summed))
+        yield Candidate(title, 1.05, predict=only(target, summed))
     for node in replay.users(target.id):
         g, edge = replay.gradients.get(node.id), (node.id, node.operands.index(target.id))
         if g is None or g.ndim < 2 or g.size <= target.right.size or edge not in replay.parts:
