@@ -228,7 +228,7 @@ class Writer:
         """Write a call, of operands that are written, unless `written` writes them."""
         if self.jax:  # It cannot raise on an index, and what was traced had none to raise on.
             said = (("mode", "raise"), ("edge_order", 1))
-            idle = {"kind", "stable", *(["order"] if function is np.full_like else [])}
+            idle = {"kind", "stable", "optimize", *(["order"] if function is np.full_like else [])}
             kwargs = {k: v for k, v in kwargs.items() if k not in idle and (k, v) not in said}
         name = self._name(function, args, kwargs)
         parts = [*(map(written, args) if written else args)]

@@ -34,8 +34,9 @@ SIGNS = {
 CALLED = {"sqrt": "llvm.sqrt", "absolute": "llvm.fabs"}
 COMPARED = {
     "greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=",
-    "equal": "==", "not_equal": "!=", "maximum": ">=", "minimum": "<=",
+    "equal": "==", "not_equal": "!=", "maximum": ">", "minimum": "<",
 }  # fmt: skip
+"""Of two zeros, or other equals, NumPy takes the second for the larger, and for the smaller."""
 
 
 class Fused(Block):
@@ -86,15 +87,19 @@ def fits(s: Statement) -> Any:
 
 
 def _number(x: Any) -> tuple[str, float] | None:
-    """Return the number that a constant has in all entries, if it has one, for `description`."""
+    """Return the number that a constant has in all entries, if it has one, for `description`.
+
+    None for nan, which is neither larger nor smaller, and for what float32 may not hold, of which
+    NumPy warns.
+    """
     if type(x) in (int, float):
-        return "number", float(x)
+        return ("number", float(x)) if abs(x) < 1e38 or abs(x) == math.inf else None
     array = np.asarray(x)
     if array.dtype.kind != "f" or not array.size:
         return None
     first = array.reshape(-1)[0]
     same = array.tobytes() == first.tobytes() * array.size
-    return ("number", float(first)) if same else None
+    return _number(float(first)) if same else None
 
 
 def _name(s: Statement) -> str:

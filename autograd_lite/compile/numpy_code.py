@@ -487,9 +487,9 @@ REDUCED: dict[Any, np.ufunc] = {
 
 
 def _reduces(s: Statement) -> bool:
-    """Return whether a statement is such a reduction; a mean may be of another dtype."""
+    """Return whether a statement is such a reduction; a mean may be added in another dtype."""
     return s.function in REDUCED and (
-        s.function is not ops.mean or s.operands[0].dtype == s.result.dtype
+        s.function is not ops.mean or s.operands[0].dtype == s.result.dtype != np.float16
     )
 
 

@@ -225,6 +225,7 @@ ROW, PLACES = np.array([2.0, np.nan, 1.0]), np.array([0.5, 1.5])
         (lambda x: np.full_like(x, 2, order="C"), [X]),
         (np.polyadd, [V, ROW]),
         (lambda x: np.linalg.eigvals(x.astype(complex)), [X[:, :3]]),
+        (lambda x: np.einsum("ij,kj->ik", x, x), [np.ones((50, 50))]),
     ],
 )
 def test_what_jax_does_otherwise_has_the_numbers_and_types_of_numpy(f, xs):

@@ -53,6 +53,8 @@ FUNCTIONS = {
     "results": lambda x, y: (x * 2, x * 2 + y, (x * 2 + y)[:, 1:] * 3, (x + y).T * 2 - 1),
     "gradients": al.grad(lambda x, y: np.sum((x * al.sigmoid(y)) ** 2 / (1 + y * y)), (0, 1)),
     "one entry": lambda x, y: (x[:1, :1, :1].copy() * 2 - 1) * (y[0, 0, :1].copy() + 1),
+    "zeros": lambda x, y: (np.maximum(x * 0, y * 0), np.minimum(y * 0, 0), np.maximum(0, x * 0)),
+    "inf": lambda x, y: np.where(x > y, x * 2, -np.inf),
     "numbers": lambda x, y: (x * (y.sum() / 3) - y * x[0, 0, 0]) * 2,
 }  # fmt: skip
 
@@ -65,6 +67,17 @@ def test_every_bit_is_numpys(name, dtype):
     check(expected, found)
     assert left
     assert not any(left)
+
+
+def test_constants_that_numpy_looks_at_are_left_to_it():
+    x = np.array([0.5, 2.0], np.float32)
+    check(*run(lambda x: np.maximum(np.nan, x * 2 + 1) * (x + 1), x)[:2])
+    _, compiled = numpy_function(
+        trace(lambda x: np.where(x * 2 > 3, x + 1, -1e39), x).program,
+        lambda given: functions(given, make=True),
+    )
+    with pytest.warns(RuntimeWarning, match="overflow encountered in cast"):
+        compiled(x)
 
 
 def test_large_arrays_are_done_in_one_loop_instead_of_blocks(monkeypatch):

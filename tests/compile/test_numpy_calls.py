@@ -16,6 +16,11 @@ def equal(a, b):
     return np.asarray(a).dtype == b.dtype and np.allclose(a, b, rtol=1e-12, equal_nan=True)
 
 
+def test_a_mean_of_short_floats_is_not_added_up_in_them():
+    x = np.full((2000, 2), 100, np.float16)
+    np.testing.assert_array_equal(al.compile(lambda x: x.mean(0), backend="numpy")(x), x[0])
+
+
 def test_compiled_calls_are_numpys():
     wrong, refused, tried = {}, [], 0
     for call in calls():
