@@ -24,9 +24,10 @@ _UNNAMED = re.compile(r"(?<![^\W_])v(?:\d+|[₀-₉]+|_\{\d+)")
 """The name of a value without one: v18 after six rounds is v21 after seven."""
 
 _SHARE = re.compile(
-    r"(?<![\w.])(\d+)( ?/ ?)\((\d+)(?: \* | )([^()]+)\)|\\frac\{(\d+)\}\{(\d+) \\, "
+    r"(?<![\w./])(?<![/%*] )(?<!\* -)(\d+)( ?/ ?)\((\d+)(?: \* | )([\w *]+)\)(?! \*\*|[²-⁹])"
+    r"|\\frac\{(\d+)\}\{(\d+) \\, (?=(?:[\w\\, ]|\{\w+\})+\})"
 )
-"""A number over a multiple of lengths: ``2 / (2 * n)``."""
+"""A number over a multiple of lengths, ``2 / (2 * n)``, that is not the end of something else."""
 
 
 class UnfitError(Exception):

@@ -343,6 +343,7 @@ def by_a_number(X, y, w):
         (by_a_number, 4, ["loss = np.sum(v1 ** 2) / 4"]),
         (lambda X, y, w: np.mean((X @ w - y) ** 2), 2, ["n = len(X)", "2 / n * v1"]),
         (lambda X, y, w: np.sum((X @ w - y) ** 2) / (2 * len(y)), 5, ["= 1 / n * v1"]),
+        (lambda X, y, w: np.sum((X @ w - y) ** 2 / (2 * len(y))), 5, ["** 2 / (2 * n)", "= 1 / n"]),
         (by_rows_themselves, 5, ["0.5 * n * np.log(2", "for i in range(n):", "v1s = [None] * n"]),
         (lambda X, y, w: np.sum(np.tanh(X @ w - y)), 5, ["1 - v1 ** 2"]),
         (lambda X, y, w: np.mean(np.tanh(X @ w)[: len(y)] * y), 5, ["/ n"]),
