@@ -311,7 +311,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     grids = list(varargs) or [1.0]
     grids = grids * len(axes) if len(grids) == 1 else grids
     found = [
-        laid_out(_differences(f, i, grid, edge_order), value)
+        laid_out(_differences(cast(f, value.dtype), i, as_array(grid), edge_order), value)
         for i, grid, value in zip(axes, grids, [values] if len(axes) == 1 else values, strict=True)
     ]
     return found[0] if len(found) == 1 else tuple(found)
@@ -320,7 +320,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 def _differences(f: Any, axis: int, x: Any, edge_order: int) -> Any:
     """Return the derivatives of parabolas through three neighbours, by points or by their step."""
     y = moved(f, axis, 0)
-    width = cast(diff(x) if np.ndim(x) else x, f.dtype)
+    width = diff(cast(x, np.result_type(x.dtype, np.float16))) if x.ndim else x
+    width = cast(width, f.dtype)
     if isinstance(width, np.ndarray) and width.ndim and (width == width[0]).all():
         width = width[0]
     width = width.reshape((-1,) + (1,) * (y.ndim - 1)) if width.ndim else width

@@ -156,6 +156,12 @@ def _others(y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     return np.transpose(products.reshape(moved.shape), tuple(np.argsort([*kept, *axes])))
 
 
+def _may_overflow(x: Any) -> bool:
+    """Return whether a product of some entries along the last axis may be infinite."""
+    with np.errstate(over="ignore"):
+        return not np.isfinite(np.prod(np.maximum(np.abs(x), 1), axis=-1)).all()
+
+
 def _before(x: Any) -> Any:
     """For every entry, the product of those before it along the last axis."""
     return np.concatenate([np.ones_like(x[..., :1]), np.cumprod(x, axis=-1)[..., :-1]], axis=-1)
@@ -220,10 +226,11 @@ def _cumprod_derivative(g: Any, y: Any, x: Any, axis: Any) -> Any:
     if has_values(y) and not np.logical_or(y == 0, np.isinf(y)).any():
         return np.flip(np.cumsum(np.flip(g * y, along), along), along) / x
     # A zero cannot be divided out. What comes before an entry multiplies what comes behind it,
-    # s[i] = g[i] + x[i + 1] s[i + 1]: right everywhere, by a loop, or twice as far at every step.
+    # s[i] = g[i] + x[i + 1] s[i + 1]: by a loop, right everywhere, or twice as far at every step,
+    # if no product on the way is too large.
     xs, s = np.moveaxis(x, along, -1), np.moveaxis(g, along, -1)
     n, k = xs.shape[-1], 1
-    if n <= 100:
+    if n <= 100 or (has_values(x) and _may_overflow(xs)):
         behind = [s[..., -1]]
         for i in range(n - 2, -1, -1):
             behind.append(s[..., i] + xs[..., i + 1] * behind[-1])

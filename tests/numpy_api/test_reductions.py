@@ -144,3 +144,8 @@ def test_products_of_many_numbers_have_derivatives_at_zeros(zeros):
         gradient = f(lambda x: np.sum(np.cumprod(x) * w))(x)
         np.testing.assert_allclose(gradient, running @ w, atol=1e-12)
     assert "np.cumprod" in str(al.derive(lambda x: np.prod(x), x))
+
+
+def test_products_on_the_way_may_be_too_large():
+    x = np.array([0.0, *[1e10] * 150])
+    np.testing.assert_array_equal(al.grad(lambda x: np.cumprod(x)[0])(x), np.arange(151) == 0)
