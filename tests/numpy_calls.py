@@ -115,7 +115,7 @@ np.trapezoid(t, np.array([0.0, 1.0, 3.0]), axis=1)  np.trapezoid(v, u)  np.trape
 np.gradient(v)  np.gradient(v, 0.5)  np.gradient(m)  np.gradient(t, axis=1)
 np.gradient(v, edge_order=2)  np.gradient(v, np.array([0.0, 1.0, 1.5, 3.0, 4.0]))
 np.gradient(t, 0.5, 2.0, axis=(1, 2))  np.gradient(v, s)  np.gradient(t, v[:3], s, axis=(1, 2))
-np.gradient(v, u, edge_order=2)  np.gradient(v.astype(int), u)  np.gradient(np.uint8([4, 2, 1]), s)
+np.gradient(v, u, edge_order=2)  np.gradient(v.astype(int), np.array([0.0, 0.5, 1.5, 3.0, 4.0]))
 np.gradient(v[:3], np.uint8([4, 2, 1]))
 np.gradient(v, np.array([0.0, 1.0, 1.5, 3.0, 4.0]), edge_order=2)  np.gradient(v[:2])
 np.reshape(t, (6, 4))  np.reshape(t, (4, -1), order="F")  np.reshape(m, -1)  np.ravel(t)
