@@ -109,6 +109,11 @@ OUTSIDE = al.Tensor([1.0, 2.0])
         ),
         (lambda: al.exercise(np.sum), ValueError, r"Compute it, and pass the Tensor\.$"),
         (lambda: al.draw(np.ones(2)), TypeError, r"got ndarray\. Make it a Tensor, and compute"),
+        (
+            lambda: al.draw([np.ones(2)]),
+            TypeError,
+            r"got list with ndarray in it\. Make it a Tensor",
+        ),
         (lambda: al.compare({"W": 1}, LOSS), TypeError, r"got dict\. Write compare\(loss, by_hand"),
         (lambda: al.compare(LOSS, "W", 1), TypeError, r"Of a loss, write compare\(loss, \{'w': dw"),
         (lambda: al.assert_gradients(np.sum, [W]), TypeError, r"gradcheck\(f, \[x\]\) checks the"),

@@ -75,7 +75,7 @@ def _roots(t: Any) -> list[Tensor]:
             )
             hint = " It draws itself: use its .save(path)." if hasattr(t, "save") else ""
             hint = " Draw what it returns: draw(net(x))." if callable(t) else hint
-            hint = " Make it a Tensor, and compute with that." if hasattr(t, "dtype") else hint
+            hint = " Make it a Tensor, and compute with that." if hasattr(root, "dtype") else hint
             raise TypeError(
                 f"draw needs a Tensor, several Tensors in a list, or a Graph; got "
                 f"{type(t).__name__}{inside}.{hint}"
