@@ -109,6 +109,8 @@ def steps(name: Name, e: Expression, form: Form, like: Name | None = None) -> li
         text = filled(base, form).text if one_number else write(base, form)
         if form == "python" and writes and not (base.is_number or is_new(base)):
             text += ".copy()"
+        elif form == "python" and e.dtype.kind == "f" and text.lstrip("-").isdigit():
+            text += ".0"  # What is computed from an integer may be integers.
         lines = [Step(left, "=", text)]
         kept = np.ones(e.shape, bool)
         for x in writes:

@@ -1,5 +1,7 @@
 """Mistakes on the way back through a softmax, where values alone do not tell what it is."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -150,3 +152,21 @@ def test_a_one_hot_is_added_where_it_is_to_be_subtracted():
     loss = -np.mean(np.log(p[np.arange(4), labels]))
     title = title_of(loss, w=X.T @ (p.numpy() + np.eye(5)[labels]) / 4)
     assert title == "the one-hot of the labels is added to p, in place of subtracted"
+
+
+def test_what_goes_back_may_stop_at_a_gradient_that_is_given():
+    sizes, data, labels = (3, 4, 5, 4, 3), rng.normal(size=(7, 3)), np.eye(3)[rng.integers(0, 3, 7)]
+    ws = [al.Tensor(rng.normal(size=s), requires_grad=True) for s in itertools.pairwise(sizes)]
+    bs = [al.Tensor(np.zeros(size), requires_grad=True) for size in sizes[1:]]
+    hs = [al.Tensor(data)]
+    for w, b in zip(ws, bs, strict=True):
+        hs.append(np.tanh(hs[-1] @ w + b))
+    p = al.softmax(hs[-2] @ ws[-1] + bs[-1], axis=1)
+    delta, by_hand = (p.numpy() - labels) / 7, {}
+    for w, b, h in zip(ws[::-1], bs[::-1], hs[-2::-1], strict=True):
+        by_hand |= {w: h.data.T @ delta, b: delta.sum(0)}
+        delta = delta @ w.data.T * (1 - h.data)
+    result = al.compare(-np.mean(np.sum(labels * np.log(p), axis=1)), by_hand)
+    assert "besides the mistake in bs[1], 1 - hs[1] stands in place of 1 - hs[1] ** 2" in str(
+        result
+    )

@@ -489,3 +489,12 @@ def test_a_function_that_does_something_else_at_some_lengths_has_numbers(total, 
     derivation = al.derive(lambda x, w: total((x * w) ** 2), RNG.normal(size=5), 0.5)
     with pytest.raises(ValueError, match=r"This derivation is for x of shape \(5,\)"):
         derivation.function(RNG.normal(size=fails), 0.5)
+
+
+def test_a_derivative_that_is_the_number_1_is_a_float():
+    def f(x):
+        total = np.sum(np.where(x > 0, x, 0))
+        return np.mean(total) + x[0] * 0.5
+
+    _, gradients = al.derive(f, X[0], wrt="all").function(X[0])
+    np.testing.assert_array_equal(gradients["x"], al.grad(f)(X[0]))
