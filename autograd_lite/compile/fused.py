@@ -34,9 +34,13 @@ SIGNS = {
 CALLED = {"sqrt": "llvm.sqrt", "absolute": "llvm.fabs"}
 COMPARED = {
     "greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=",
-    "equal": "==", "not_equal": "!=", "maximum": ">", "minimum": "<",
+    "equal": "==", "not_equal": "!=",
 }  # fmt: skip
+CHOSEN = {"maximum": ">", "minimum": "<"}
 """Of two zeros, or other equals, NumPy takes the second for the larger, and for the smaller."""
+
+STRETCHED = "stretched"
+"""What broadcasting is called: an entry is as it was."""
 
 
 class Fused(Block):
@@ -105,9 +109,9 @@ def _number(x: Any) -> tuple[str, float] | None:
 def _name(s: Statement) -> str:
     """Return what a loop calls the function of a statement; empty if it has none."""
     if s.function in (ops.where, ops.broadcast_to):
-        return s.name
+        return "where" if s.function is ops.where else STRETCHED
     name = s.ufunc.__name__ if s.ufunc is not None and not s.parameters and s.entrywise else ""
-    return name if name in {*SIGNS, *COMPARED, *CALLED} else ""
+    return name if name in {*SIGNS, *COMPARED, *CHOSEN, *CALLED} else ""
 
 
 def description(block: Fused, known: dict[Variable, Any]) -> Any:
@@ -284,16 +288,16 @@ class _Loop:
             else b.uitofp(x, self._float) if x.type == bit else x
             for x in operands
         ]  # fmt: skip
-        if name == "broadcast_to":
+        if name == STRETCHED:
             return numbers[0]
         if name in CALLED:
             return b.call(self._module.declare_intrinsic(CALLED[name], [self._float]), numbers)
         if name in SIGNS:
-            self._look_at(*numbers[1:] if name == "divide" else ())
+            self._look_at(*numbers[1:] if SIGNS[name] == "fdiv" else ())
             return getattr(b, SIGNS[name])(*numbers)
         self._look_at(*numbers)
-        test = test or b.fcmp_ordered(COMPARED[name], *numbers)
-        if name not in ("where", "maximum", "minimum"):
+        test = test or b.fcmp_ordered((COMPARED | CHOSEN)[name], *numbers)
+        if name in COMPARED:
             return test
         chosen = b.select(test, *numbers)
         self._seen.add(chosen)

@@ -79,9 +79,9 @@ def _other_targets(
     if len(right) < 2 or not np.allclose(g / total, np.where(at, *right), rtol=0, atol=1e-9):
         return
     added = [replay.added(x.id, total * side).get(target.id) for side in (at, ~at)]
-    if added[0] is None:  # It stops at a gradient that is given.
+    sides = [np.ravel(side) for side in added if side is not None]
+    if not sides:  # It stops at a gradient that is given.
         return
-    sides = [np.ravel(side) for side in added]
     gap = np.ravel(target.hand - target.right)
     wrong = right + np.linalg.lstsq(np.transpose(sides), gap, rcond=None)[0]
     here, there = (" and ".join(shown(round(x, 12) + 0.0) for x in pair) for pair in (wrong, right))
