@@ -475,3 +475,17 @@ def test_of_a_constant_that_was_rounded_no_mistake_is_named():
     target = Target("w", W * (1 + 1e-10), W)
     found = diagnose([target], Case())[target]
     assert found.title == "unexplained: only the last digits differ, as of a rounded number"
+
+
+def test_what_goes_back_through_a_normalisation_may_stop_at_a_gradient_that_is_given():
+    data, target = np.random.default_rng(0).normal(size=(2, 8, 3))
+    w = al.Tensor(np.random.default_rng(1).normal(size=(3, 3)), requires_grad=True, name="w")
+    u = data @ w
+    c = u - u.mean(0)
+    v = (c**2).mean(0)
+    n = c / np.sqrt(v)
+    dn = n.numpy() - target
+    dv = -(dn * c.numpy()).sum(0) * v.numpy() ** -1.5  # Not halved.
+    dc = dn / np.sqrt(v.numpy()) + c.numpy() * dv / 4
+    result = al.compare(0.5 * np.sum((n - target) ** 2), {w: data.T @ dc, c: dc, v: dv})
+    assert "besides what follows from c, what comes back to u from np.mean(u" in str(result)

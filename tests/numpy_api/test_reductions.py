@@ -146,6 +146,12 @@ def test_products_of_many_numbers_have_derivatives_at_zeros(zeros):
     assert "np.cumprod" in str(al.derive(lambda x: np.prod(x), x))
 
 
+def test_a_grid_of_integers_may_be_finer_than_they_are():
+    x = np.array([0.0, 0.5, 2.0])
+    found = np.gradient(np.array([1, 2, 4]), al.Tensor(x, requires_grad=True))
+    np.testing.assert_allclose(found.numpy(), np.gradient([1, 2, 4], x))
+
+
 def test_products_on_the_way_may_be_too_large():
     x = np.array([0.0, *[1e10] * 150])
     np.testing.assert_array_equal(al.grad(lambda x: np.cumprod(x)[0])(x), np.arange(151) == 0)

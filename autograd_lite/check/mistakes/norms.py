@@ -172,7 +172,9 @@ def wrong_norm(case: Case, target: Target) -> Iterator[Candidate]:
         g = replay.gradients[norm.out]
         u = text_of(replay.graph, replay.graph[norm.into])
         first, second, _ = norm.terms(g)
-        total = replay.added(norm.out, g)[norm.into]
+        total = replay.added(norm.out, g).get(norm.into)
+        if total is None:  # It stops at a gradient that is given.
+            continue
         right = first, second, total - first - second  # As eps may be outside of the root.
         for title, cost, instead in _changes(g, norm, u, right):
             yield Candidate(title, cost, predict=Made(replay, norm.into, instead, total))
