@@ -120,7 +120,7 @@ def _here() -> str:
     options = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
     emitters = [
         Path(__file__).with_name(name)
-        for name in ("straight.py", "handing.py", "words.py", "fused.py")
+        for name in ("straight.py", "handing.py", "words.py", "fused.py", "machine.py")
     ]
     cpu = (
         llvm().get_process_triple(),
