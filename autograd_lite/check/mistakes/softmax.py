@@ -78,10 +78,10 @@ def _other_targets(
     right = np.array([np.mean((g / total)[side]) for side in (at, ~at) if side.any()])
     if len(right) < 2 or not np.allclose(g / total, np.where(at, *right), rtol=0, atol=1e-9):
         return
-    added = [replay.added(x.id, total * side).get(target.id) for side in (at, ~at)]
-    if added[0] is None:  # It stops at a gradient that is given.
+    added = [replay.added(x.id, total * side) for side in (at, ~at)]
+    if target.id not in added[0]:  # It stops at a gradient that is given.
         return
-    sides = [np.ravel(side) for side in added]
+    sides = [np.ravel(sent[target.id]) for sent in added]
     gap = np.ravel(target.hand - target.right)
     wrong = right + np.linalg.lstsq(np.transpose(sides), gap, rcond=None)[0]
     here, there = (" and ".join(shown(round(x, 12) + 0.0) for x in pair) for pair in (wrong, right))
