@@ -170,13 +170,17 @@ def test_weights_of_rows_that_one_term_alone_has_are_named(weighted):
 
 
 @pytest.mark.parametrize("data", [True, False])
-def test_a_sigmoid_of_minus_x_at_w_is_a_sigmoid(data):
+@pytest.mark.parametrize(
+    "power", [lambda x, v, b: -x @ v, lambda x, v, b: -x @ v - b, lambda x, v, b: -(x @ v) - b]
+)
+def test_a_sigmoid_of_minus_x_at_w_is_a_sigmoid(power, data):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(12, 3)), rng.integers(0, 2, (12, 1))
-    w, v = (al.Tensor(rng.normal(size=s), requires_grad=True) for s in ((3, 3), (3, 1)))
+    w, v, b = (al.Tensor(rng.normal(size=s), requires_grad=True) for s in ((3, 3), (3, 1), 1))
     h = x if data else np.tanh(x @ w)
-    p = 1 / (1 + np.exp(-h @ v))
+    p = 1 / (1 + np.exp(power(h, v, b)))
     loss = np.mean((p - y) ** 2)
-    rows = x if data else h.numpy()
-    found = al.compare(loss, {"v": rows.T @ (p.numpy() - y) / 6})["v"].diagnosis
+    rows, a = x if data else h.numpy(), p.numpy()
+    assert al.compare(loss, {"v": rows.T @ ((a - y) * a * (1 - a) / 6)})
+    found = al.compare(loss, {"v": rows.T @ (a - y) / 6})["v"].diagnosis
     assert found.title == "the derivative of the sigmoid at p is left out"

@@ -455,29 +455,37 @@ def merged(graph: Graph, kept: Collection[str | None]) -> Graph:
 
 
 def negatives_last(graph: Graph) -> Graph:
-    """Return a graph with ``-(x @ w)`` for ``-x @ w`` inside an exponential, as it is meant."""
+    """Return a graph with ``-(x @ w + b)`` for ``-x @ w - b`` inside an exponential: the same."""
     nodes: list[Node] = []
-    for node in graph:
-        if node.primitive is not ops.matmul:
-            nodes.append(node)
-            continue
-        x = graph[node.operands[0]]
-        data = x.kind == "constant" and (x.name or "").startswith("-")
-        users = {user.primitive for user in graph.consumers(node)}
-        if users == {ops.exp} and (data or (x.primitive is ops.negative and x.name is None)):
-            plain = replace(x, id=f"{x.id}+", name=(x.name or "")[1:], value=-np.asarray(x.value))
-            inner = plain if data else graph[x.operands[0]]
-            operands = inner.id, node.operands[1]
-            product = replace(
-                node, id=f"{node.id}+", name=None, operands=operands, value=-np.asarray(node.value)
-            )
-            nodes += [*([plain] if data else []), product]
-            node = replace(node, primitive=ops.negative, operands=(product.id,), parameters={})
+    plain: dict[str, str] = {}  # Of what something is the negative, by identifiers.
+
+    def is_power(node: Node) -> bool:
+        users = graph.consumers(node)
+        return bool(users) and all(
+            user.primitive is ops.exp
+            or (user.primitive is ops.subtract and user.operands[0] == node.id and is_power(user))
+            for user in users
+        )
+
+    for given in graph:
+        node, kind = given, given.primitive
+        if kind in (ops.matmul, ops.subtract) and node.operands[0] in plain and is_power(node):
+            operands = plain[node.operands[0]], *node.operands[1:]
+            kind = ops.add if kind is ops.subtract else kind
+            other = replace(node, id=f"{node.id}+", name=None, primitive=kind, operands=operands)
+            nodes.append(replace(other, value=-np.asarray(node.value)))
+            node = replace(node, primitive=ops.negative, operands=(other.id,), parameters={})
+        elif node.kind == "constant" and (node.name or "").startswith("-"):
+            name, value = (node.name or "")[1:], -np.asarray(node.value)
+            nodes.append(replace(node, id=f"{node.id}+", name=name, value=value))
+            plain[node.id] = f"{node.id}+"
+        if node.primitive is ops.negative and node.name is None:
+            plain[node.id] = node.operands[0]
         nodes.append(node)
-    if len(nodes) == len(graph):
-        return graph
     used = {key for node in nodes for key in node.operands}
-    return with_nodes(graph, [x for x in nodes if x.id in used or not graph.consumers(x)])
+    ends = {node.id for node in graph if not graph.consumers(node)}
+    left = [node for node in nodes if node.id in used | ends]
+    return with_nodes(graph, left) if len(nodes) > len(graph) else graph
 
 
 def part_of(graph: Graph, end: Node) -> Graph:
