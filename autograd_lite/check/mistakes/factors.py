@@ -203,7 +203,7 @@ def _readings(case: Case, target: Target, a: float) -> Iterator[Reading]:
     uses = 0 if _meets_itself(case, target) else sum(x.operands.count(target.id) for x in users)
     if uses > 1 and within(a, 1 / uses):
         text = f"averaged over its {uses} uses, which add up"
-        yield "averaged, not summed", text, 1.1 if squares or doubled else 0.95, ()
+        yield "averaged, not summed", text, 1.1 if squares else 0.95, ()
     for n, at in sorted(averages.items()):
         if within(a, n):
             yield "summed, not averaged", f"summed over {n} entries that the loss averages", 0.9, at
