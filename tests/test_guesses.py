@@ -251,7 +251,7 @@ def test_a_missing_name_is_missing():
 
 def test_python_adds_no_guess_of_its_own():
     with pytest.raises(AttributeError) as raised:
-        nn.functional.gelu  # noqa: B018
+        nn.functional.gelu  # noqa: B018  (to look it up is the test)
     assert raised.value.name == "gelu"
     assert raised.value.obj is None  # Among whose attributes it would look.
 

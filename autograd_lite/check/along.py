@@ -120,7 +120,8 @@ class _Arriving(Watch):
             other = operation.rules[i](g, *near, **(node._parameters or {}))
             moved = largest_in(_finite(fit(other, value, operation, i) - gx))
         given, sent = largest_in(_finite(g)), largest_in(_finite(gx))
-        # A rule that compares, as that of a maximum does, jumps: that is no rounding.
+        # A rule that compares, such as that of a maximum, may choose another entry. The jump that
+        # this makes is not a rounding error.
         jumps = moved > 1e-3 * max(given, sent)
         cancels = 0.0 if jumps else moved / np.finfo(value.dtype).eps
         self.of_values = max(self.of_values, largest_in(_finite(g * node._array)))

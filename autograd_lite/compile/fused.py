@@ -155,9 +155,10 @@ def _merged(shape: Sequence[int], steps: list[Any]) -> tuple[list[int], list[lis
 
 
 def functions(descriptions: Sequence[Any], *, make: bool) -> list[Any]:
-    """Return for each loop a function, which is true if it leaves its work to NumPy.
+    """Return for each loop a function, which returns True where NumPy has to do its work.
 
-    It raises a LoweringError if there is none, or they are still to be made and must not be.
+    It raises a LoweringError if `descriptions` is empty, or if the loops have not been made and
+    `make` is false.
     """
     source, names = repr(descriptions), [f"loop{i}" for i in range(len(descriptions))]
 

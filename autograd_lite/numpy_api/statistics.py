@@ -33,7 +33,9 @@ COUNTED = 1000
 def _quantile(
     function: Any, plain: Any, a: Any, q: Any, axis: Any, method: str, keepdims: Any
 ) -> Any:
-    """Compute quantiles by any of NumPy's methods; `function` ignores nan, or is `plain`.
+    """Compute quantiles by any of NumPy's methods, as `function` does.
+
+    Where `function` is not `plain`, it ignores nan.
 
     A quantile lies between two neighbours in order. At which place depends on their number alone:
     it is the same quantile of 0, 1, 2, …, which NumPy computes.
@@ -119,7 +121,7 @@ def _picked(rows: Any, places: Any, rest: tuple[int, ...]) -> Any:
 
 
 def _quantiles(function: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
-    """Make one of NumPy's quantile functions; `plain` is the one that propagates nan."""
+    """Return what `function` is on Tensors; `plain` is the same function if it propagates nan."""
 
     @composes(function)
     def quantile(

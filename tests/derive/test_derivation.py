@@ -586,7 +586,7 @@ def by_keys(net, x):
 
 
 def by_unpacking(net, x):
-    for W, b in net:  # noqa: N806
+    for W, b in net:  # noqa: N806  (they name the arguments)
         x = np.tanh(x @ W + b)
     return np.sum(x**2)
 

@@ -284,7 +284,7 @@ def summing(replay: Replay) -> Iterator[str]:
 
 
 class Tries:
-    """What is looked for at every node, and at a few steps of a loop if it is at none of them."""
+    """Limits a search over all nodes: in a loop, a few steps without a find stand for the rest."""
 
     def __init__(self, replay: Replay) -> None:
         classes = [nodes for loop in loops(replay) for nodes in loop.classes]
@@ -292,11 +292,11 @@ class Tries:
         self._in_vain: Counter[Any] = Counter()
 
     def are_left(self, node: Node, *what: Any) -> bool:
-        """Return whether to look for something at a node."""
+        """Return whether to search at a node for `what`."""
         return self._in_vain[self._first.get(node.id, node.id), *what] < MOST_BY_HAND
 
     def note(self, node: Node, found: Any, *what: Any) -> None:
-        """Say whether it was there."""
+        """Record whether the search at a node has found `what`."""
         self._in_vain[self._first.get(node.id, node.id), *what] += not found
 
 
